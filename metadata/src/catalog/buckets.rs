@@ -1,0 +1,202 @@
+//! Buckets.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kernel::{BucketId, BucketName, Region, Sequence, Tags, Timestamp, Versioning};
+
+use super::draft::Draft;
+use super::request::{Bucket, BucketCounters, Change, What};
+use super::{ATTEMPTS, Catalog, CatalogError, Place, Result};
+use crate::key_value::{Batch, Edit, Expectation, Family, KeyValueError, Stamped, Step, gather};
+use crate::keys::{self, Count};
+use crate::record::{self, Malformed};
+
+impl Catalog {
+    /// Makes a bucket. Its id was never another bucket's.
+    ///
+    /// # Errors
+    /// [`CatalogError::BucketExists`], [`CatalogError::Contended`], [`CatalogError::Map`].
+    pub async fn create_bucket(
+        &self,
+        name: &BucketName,
+        region: &Region,
+        now: Timestamp,
+        by: &str,
+    ) -> Result<Arc<Bucket>> {
+        let _id_is_taken = self.locks.creation().await;
+        for _ in 0..ATTEMPTS {
+            let place = keys::bucket(name);
+            let next_id = (Family::Lake, keys::LAKE_NEXT_BUCKET.to_vec());
+            let [existing, next] = self.get([(Family::Buckets, place.clone()), next_id]).await?;
+            if existing.is_some() {
+                return Err(CatalogError::BucketExists);
+            }
+            let next = next.ok_or(Malformed("it is missing")).place(Family::Lake, keys::LAKE_NEXT_BUCKET)?;
+            let id = record::number(&next).place(Family::Lake, keys::LAKE_NEXT_BUCKET)?;
+            let mut bucket = Bucket {
+                id: BucketId(id.unsigned_abs()),
+                name: name.clone(),
+                region: region.clone(),
+                created: now,
+                versioning: Versioning::Unversioned,
+                tags: Tags::default(),
+                revision: Sequence::ZERO,
+                row: Bytes::new(),
+            };
+            let batch = creation(&bucket, next, place, now, by);
+            self.cache.begin(name);
+            let applied = self.map.apply(batch).await;
+            self.cache.end(name);
+            match applied {
+                Ok(sequence) => {
+                    bucket.revision = sequence;
+                    bucket.row = record::bucket_row(&bucket).fill(sequence).into();
+                    return Ok(Arc::new(bucket));
+                }
+                Err(KeyValueError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(CatalogError::Contended)
+    }
+
+    /// A bucket by name, as of the last acknowledged change at the least; none where there is none.
+    ///
+    /// # Errors
+    /// [`CatalogError::Damaged`], [`CatalogError::Map`].
+    pub async fn bucket(&self, name: &BucketName) -> Result<Option<Arc<Bucket>>> {
+        let generation = match self.cache.get(name) {
+            Ok(bucket) => return Ok(Some(bucket)),
+            Err(generation) => generation,
+        };
+        let place = keys::bucket(name);
+        let [row] = self.get([(Family::Buckets, place.clone())]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let bucket = Arc::new(record::bucket(name.clone(), row).place(Family::Buckets, &place)?);
+        self.cache.keep(&bucket, generation);
+        Ok(Some(bucket))
+    }
+
+    /// Buckets whose names begin with `prefix` and come after `after`, by name, `limit` at the most; and whether more
+    /// would follow.
+    ///
+    /// # Errors
+    /// [`CatalogError::Damaged`], [`CatalogError::Map`].
+    pub async fn buckets(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<(Vec<Arc<Bucket>>, bool)> {
+        let (from, until) = keys::buckets(prefix, after);
+        if limit == 0 || from >= until {
+            return Ok((Vec::new(), false));
+        }
+        let rows = gather(&*self.map, Family::Buckets, from, until, Vec::new(), move |rows, place, row| {
+            rows.push((place.to_vec(), Bytes::copy_from_slice(row)));
+            if rows.len() > limit { Step::Stop } else { Step::Next }
+        });
+        let mut rows = rows.await?;
+        let truncated = rows.len() > limit;
+        rows.truncate(limit);
+        let bucket = |(place, row): (Vec<u8>, Bytes)| {
+            let name = std::str::from_utf8(&place).ok().and_then(|name| BucketName::new(name).ok());
+            let bucket = name
+                .ok_or(Malformed("a bucket's name breaks the rules"))
+                .and_then(|name| record::bucket(name, row))
+                .place(Family::Buckets, &place)?;
+            Ok(Arc::new(bucket))
+        };
+        Ok((rows.into_iter().map(bucket).collect::<Result<_>>()?, truncated))
+    }
+
+    /// Sets whether the bucket keeps versions.
+    ///
+    /// # Errors
+    /// [`CatalogError::VersioningStays`] where it was ever enabled and would be unset; [`CatalogError::BucketGone`],
+    /// [`CatalogError::Map`].
+    pub async fn set_versioning(
+        &self,
+        bucket: &Bucket,
+        versioning: Versioning,
+        now: Timestamp,
+        by: &str,
+    ) -> Result<Sequence> {
+        if versioning == Versioning::Unversioned && bucket.versioning != Versioning::Unversioned {
+            return Err(CatalogError::VersioningStays);
+        }
+        let change = Change { versioning: Some(versioning), ..Change::of_bucket(What::VersioningSet, bucket, now, by) };
+        self.alter(bucket, &Bucket { versioning, ..bucket.clone() }, &change).await
+    }
+
+    /// Replaces the bucket's tags.
+    ///
+    /// # Errors
+    /// [`CatalogError::BucketGone`], [`CatalogError::Map`].
+    pub async fn set_bucket_tags(&self, bucket: &Bucket, tags: Tags, now: Timestamp, by: &str) -> Result<Sequence> {
+        let change = Change { tags: tags.clone(), ..Change::of_bucket(What::BucketTagged, bucket, now, by) };
+        self.alter(bucket, &Bucket { tags, ..bucket.clone() }, &change).await
+    }
+
+    /// Deletes a bucket that holds no versions. Its uploads are given up, and their bytes let go.
+    ///
+    /// # Errors
+    /// [`CatalogError::BucketNotEmpty`], [`CatalogError::BucketGone`], [`CatalogError::Map`].
+    pub async fn delete_bucket(&self, bucket: &Bucket, now: Timestamp, by: &str) -> Result<Sequence> {
+        let mut draft = Draft::new(bucket, now);
+        draft.expect_no_versions();
+        draft.delete(Family::Buckets, keys::bucket(&bucket.name));
+        for count in Count::ALL {
+            draft.delete(Family::Counters, keys::counter(bucket.id, count));
+        }
+        draft.loose().bucket = Some(bucket.id);
+        let change = Change::of_bucket(What::BucketDeleted, bucket, now, by);
+        let sequence = self.commit_to_bucket(bucket, draft.finish(&change)).await?;
+        sequence.ok_or(CatalogError::BucketNotEmpty)
+    }
+
+    /// What a bucket holds. All zero where there is none of that id.
+    ///
+    /// # Errors
+    /// [`CatalogError::Damaged`], [`CatalogError::Map`].
+    pub async fn counters(&self, bucket: BucketId) -> Result<BucketCounters> {
+        let rows = self.get(Count::ALL.map(|count| (Family::Counters, keys::counter(bucket, count)))).await?;
+        let mut counted = [0; Count::ALL.len()];
+        for ((count, row), counted) in Count::ALL.into_iter().zip(rows).zip(&mut counted) {
+            let number = row.map_or(Ok(0), |row| record::number(&row));
+            let number = number.and_then(|number| u64::try_from(number).map_err(|_| Malformed("it is negative")));
+            *counted = number.place(Family::Counters, &keys::counter(bucket, count))?;
+        }
+        let [objects, versions, bytes] = counted;
+        Ok(BucketCounters { objects, versions, bytes })
+    }
+
+    async fn alter(&self, bucket: &Bucket, altered: &Bucket, change: &Change) -> Result<Sequence> {
+        let mut draft = Draft::new(bucket, change.when);
+        let place = Stamped::plain(keys::bucket(&bucket.name));
+        draft.put_stamped(Family::Buckets, place, record::bucket_row(altered));
+        let sequence = self.commit_to_bucket(bucket, draft.finish(change)).await?;
+        sequence.ok_or(CatalogError::Contended)
+    }
+
+    /// Applies a batch that changes the bucket's own row.
+    async fn commit_to_bucket(&self, bucket: &Bucket, batch: Batch) -> Result<Option<Sequence>> {
+        self.cache.begin(&bucket.name);
+        let committed = self.commit(bucket, batch).await;
+        self.cache.end(&bucket.name);
+        committed
+    }
+}
+
+/// The batch that makes a bucket which took its id from `next`.
+fn creation(bucket: &Bucket, next: Bytes, place: Vec<u8>, now: Timestamp, by: &str) -> Batch {
+    let following = Bytes::copy_from_slice(&(bucket.id.0 + 1).to_be_bytes());
+    let change = record::change_row(&Change::of_bucket(What::BucketCreated, bucket, now, by));
+    Batch {
+        expectations: vec![
+            Expectation::Absent(Family::Buckets, place.clone()),
+            Expectation::Equals(Family::Lake, keys::LAKE_NEXT_BUCKET.to_vec(), next),
+        ],
+        edits: vec![
+            Edit::Put(Family::Lake, keys::LAKE_NEXT_BUCKET.to_vec(), following),
+            Edit::PutStamped { family: Family::Buckets, key: Stamped::plain(place), value: record::bucket_row(bucket) },
+            Edit::PutStamped { family: Family::Changes, key: keys::sequence_stamped(), value: Stamped::plain(change) },
+        ],
+    }
+}

@@ -1,0 +1,77 @@
+//! Why the catalogue did not do what it was asked to.
+
+use kernel::Unexpected;
+
+use crate::key_value::{Family, KeyValueError};
+use crate::record::Malformed;
+
+/// Why the catalogue did not do what it was asked to. Unless it says otherwise, nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// A bucket of that name is there already.
+    #[error("the bucket exists already")]
+    BucketExists,
+    /// The bucket is gone, or is not what it was when it was read: read it again and decide again.
+    #[error("the bucket is gone or has changed")]
+    BucketGone,
+    /// The bucket still holds versions or markers.
+    #[error("the bucket is not empty")]
+    BucketNotEmpty,
+    /// A bucket that ever kept versions keeps them: versioning can be suspended, not unset.
+    #[error("versioning can be suspended, not unset")]
+    VersioningStays,
+    /// There is no such object version.
+    #[error("there is no such version")]
+    VersionGone,
+    /// There is no such upload: it was completed or given up, or never was.
+    #[error("there is no such upload")]
+    UploadGone,
+    /// The current object, or its absence, is not what the caller expects.
+    #[error("the condition does not hold: {0:?}")]
+    Condition(Unexpected),
+    /// A part named by a completion is not there, or not as it was when it was read.
+    #[error("part {0} is gone or has changed")]
+    PartChanged(u16),
+    /// Others kept changing the same rows; try again soon.
+    #[error("others keep changing the same rows")]
+    Contended,
+    /// The map under the catalogue did not answer. After [`KeyValueError::Failed`] the change may have taken effect.
+    #[error("the map under the catalogue did not answer")]
+    Map(#[from] KeyValueError),
+    /// A row is not what was written.
+    #[error("the catalogue is damaged: {what}")]
+    Damaged {
+        /// Which row, and what is wrong with it.
+        what: String,
+    },
+    /// The catalogue was written by a version of this program that is not known here.
+    #[error("the catalogue has format {found}, known is {known}")]
+    UnknownFormat {
+        /// The format on disk.
+        found: u32,
+        /// The format of this program.
+        known: u32,
+    },
+}
+
+impl CatalogError {
+    /// Damage of one row.
+    pub(crate) fn damaged(family: Family, row: &[u8], malformed: Malformed) -> Self {
+        Self::Damaged { what: format!("row `{}` of `{}`: {malformed}", row.escape_ascii(), family.name()) }
+    }
+}
+
+/// Shorthand.
+pub type Result<T> = std::result::Result<T, CatalogError>;
+
+/// Gives a malformed row its place.
+pub(crate) trait Place<T> {
+    /// The row's place in the error.
+    fn place(self, family: Family, row: &[u8]) -> Result<T>;
+}
+
+impl<T> Place<T> for std::result::Result<T, Malformed> {
+    fn place(self, family: Family, row: &[u8]) -> Result<T> {
+        self.map_err(|malformed| CatalogError::damaged(family, row, malformed))
+    }
+}

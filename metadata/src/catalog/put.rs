@@ -1,0 +1,128 @@
+//! Writing a version: an object put whole, an upload completed, or a marker.
+
+use kernel::{Content, ObjectKey, Sequence, Standing, Version, Versioning};
+
+use super::draft::Draft;
+use super::request::{Bucket, Change, NewVersion, Replaced, What};
+use super::top::{Found, Successor, Top};
+use super::{ATTEMPTS, Catalog, CatalogError, Result};
+use crate::key_value::{Family, Stamped};
+use crate::{keys, record};
+
+/// What a write finds under its key.
+pub(super) enum Ground {
+    /// The bucket never kept versions: the object there, if any, is replaced.
+    Only(Top),
+    /// The bucket keeps versions: the write goes on top.
+    OnTop(Top),
+    /// Versioning is suspended: the write goes on top, and the version named `null` vanishes from wherever it stands.
+    WithoutNull(Found),
+}
+
+impl Ground {
+    pub(super) fn top(&self) -> &Top {
+        match self {
+            Self::Only(top) | Self::OnTop(top) => top,
+            Self::WithoutNull(found) => &found.top,
+        }
+    }
+
+    fn replaced(&self) -> Option<&Version> {
+        match self {
+            Self::Only(Top::Object(stored)) => Some(&stored.version),
+            Self::WithoutNull(found) => found.stored.as_ref().map(|stored| &stored.version),
+            Self::Only(_) | Self::OnTop(_) => None,
+        }
+    }
+
+    /// Puts `version`, stored as `row`, on top.
+    pub(super) fn write(
+        &self,
+        draft: &mut Draft<'_>,
+        bucket: &Bucket,
+        version: &Version,
+        row: Stamped,
+    ) -> Option<Replaced> {
+        let key = &version.key;
+        match self {
+            Self::Only(top) | Self::OnTop(top) => top.expect(draft, bucket, key),
+            Self::WithoutNull(found) => found.expect(draft, bucket, key),
+        }
+        let replaced = self.replaced();
+        if let Some(replaced) = replaced {
+            draft.remove_version(replaced);
+        }
+        let is_object = version.standing != Standing::Marker;
+        self.top().replace(draft, bucket, key, if is_object { Successor::Object } else { Successor::Marker });
+        draft.add_version(version, row.clone());
+        if is_object {
+            draft.put_stamped(Family::Current, Stamped::plain(keys::object(bucket.id, key)), row);
+        } else {
+            let place = Stamped::plain(keys::newest_marker(bucket.id, key));
+            draft.put_stamped(Family::ById, place, record::sequence_row());
+        }
+        replaced.map(Replaced::from)
+    }
+}
+
+impl Catalog {
+    pub(super) async fn ground(&self, bucket: &Bucket, key: &ObjectKey) -> Result<Ground> {
+        Ok(match bucket.versioning {
+            Versioning::Unversioned => Ground::Only(self.only(bucket.id, key).await?),
+            Versioning::Enabled => Ground::OnTop(self.top(bucket.id, key).await?),
+            Versioning::Suspended => {
+                Ground::WithoutNull(self.find(bucket.id, key, Some(kernel::VersionName::Null)).await?)
+            }
+        })
+    }
+
+    /// Writes a version, if the current object is as `put.condition` says when the write takes effect. Where the bucket
+    /// does not keep versions, the one named `null` is replaced and its bytes are let go.
+    ///
+    /// # Errors
+    /// [`CatalogError::BucketGone`], [`CatalogError::Condition`], [`CatalogError::Contended`], [`CatalogError::Map`];
+    /// for a completion also [`CatalogError::UploadGone`], which comes before a failed condition, and
+    /// [`CatalogError::PartChanged`].
+    pub async fn put(&self, bucket: &Bucket, put: NewVersion<'_>) -> Result<Version> {
+        let NewVersion { key, id, now, mut facts, inline, placements, condition, by, completes } = put;
+        let _upload_ends = match &completes {
+            Some(completion) => Some(self.locks.upload(completion.upload.id).await),
+            None => None,
+        };
+        let _key_changes = self.locks.key(bucket.id, key).await;
+        if let Some(completion) = &completes {
+            let count = u16::try_from(completion.parts.len()).map_err(|_| CatalogError::PartChanged(u16::MAX))?;
+            facts.content = Content::Parts { list: completion.upload.id, count };
+        }
+        let mut version = Version {
+            key: key.clone(),
+            id,
+            is_null: bucket.versioning != Versioning::Enabled,
+            sequence: Sequence::ZERO,
+            modified: now,
+            standing: Standing::Object(Box::new(facts)),
+        };
+        let row = record::version_row(&version);
+        for _ in 0..ATTEMPTS {
+            let mut draft = Draft::new(bucket, now);
+            if let Some(completion) = &completes {
+                self.complete(&mut draft, bucket, completion).await?;
+            }
+            let ground = self.ground(bucket, key).await?;
+            if let Some(unexpected) = condition.failed_by(ground.top().object().map(|facts| &facts.etag)) {
+                return Err(CatalogError::Condition(unexpected));
+            }
+            draft.link(inline.clone(), &placements);
+            let change = Change {
+                replaced: ground.write(&mut draft, bucket, &version, row.clone()),
+                upload: completes.as_ref().map(|completion| completion.upload.id),
+                ..Change::of_version(What::ObjectWritten, bucket, &version, now, by)
+            };
+            if let Some(sequence) = self.commit(bucket, draft.finish(&change)).await? {
+                version.sequence = sequence;
+                return Ok(version);
+            }
+        }
+        Err(CatalogError::Contended)
+    }
+}

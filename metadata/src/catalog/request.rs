@@ -1,0 +1,286 @@
+//! What the catalogue is asked for, and what it answers: plain data.
+
+use bytes::Bytes;
+use kernel::{
+    BlobId, BucketId, BucketName, ChecksumAlgorithm, ETag, Headers, ObjectFacts, ObjectKey, Part, Placement, Region,
+    Sequence, Tags, Timestamp, UploadId, UserMetadata, VersionId, VersionName, Versioning, WriteCondition,
+};
+
+/// A bucket as it was read. Whatever is decided on it takes effect only while it is still so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Names it in the catalogue, for ever.
+    pub id: BucketId,
+    /// Its name.
+    pub name: BucketName,
+    /// Where its home is.
+    pub region: Region,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Whether it keeps old versions.
+    pub versioning: Versioning,
+    /// Its tags.
+    pub tags: Tags,
+    /// The change that made it what it is.
+    pub revision: Sequence,
+    /// The row, byte for byte: what every write to the bucket expects to find.
+    pub(crate) row: Bytes,
+}
+
+/// What a bucket holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BucketCounters {
+    /// Keys whose current version is an object.
+    pub objects: u64,
+    /// Versions, markers included.
+    pub versions: u64,
+    /// Bytes of plaintext of all versions.
+    pub bytes: u64,
+}
+
+/// A version to write.
+#[derive(Debug, Clone)]
+pub struct NewVersion<'a> {
+    /// Under which key.
+    pub key: &'a ObjectKey,
+    /// Its internal name, fresh.
+    pub id: VersionId,
+    /// When it is acknowledged.
+    pub now: Timestamp,
+    /// What is known of it. Where `completes` is given, its content is the part list of that upload.
+    pub facts: ObjectFacts,
+    /// The sealed bytes of a piece that lies in the catalogue.
+    pub inline: Option<(BlobId, Bytes)>,
+    /// Where the blobs of its other pieces lie.
+    pub placements: Vec<(BlobId, Vec<Placement>)>,
+    /// What must be so of the key's current object. A marker counts as none.
+    pub condition: &'a WriteCondition,
+    /// Who asks, for the log of changes.
+    pub by: &'a str,
+    /// The upload it is assembled from.
+    pub completes: Option<Completion<'a>>,
+}
+
+/// The end of an upload: its chosen parts become a version, the others are let go.
+#[derive(Debug, Clone)]
+pub struct Completion<'a> {
+    /// The upload.
+    pub upload: &'a Upload,
+    /// The chosen parts by rising number, as they were read. At least one.
+    pub parts: Vec<Part>,
+}
+
+/// A deletion.
+#[derive(Debug, Clone)]
+pub struct Deletion<'a> {
+    /// Of which key.
+    pub key: &'a ObjectKey,
+    /// The version to remove for good; none to delete the key as its bucket's versioning says.
+    pub name: Option<VersionName>,
+    /// The internal name of a marker, should one be made.
+    pub marker: VersionId,
+    /// When it is acknowledged.
+    pub now: Timestamp,
+    /// What must be so of the key's current object, whichever version is named. A marker counts as none.
+    pub condition: &'a WriteCondition,
+    /// Who asks, for the log of changes.
+    pub by: &'a str,
+}
+
+/// What a deletion did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeletionDone {
+    /// The marker made, or the version asked for.
+    pub name: Option<VersionName>,
+    /// Whether that version is, or was, a marker.
+    pub is_marker: bool,
+    /// The place of the change; none where there was nothing to delete.
+    pub sequence: Option<Sequence>,
+}
+
+/// A multipart upload under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// Its name.
+    pub id: UploadId,
+    /// The key it will become.
+    pub key: ObjectKey,
+    /// When it was started.
+    pub started: Timestamp,
+    /// Stored headers.
+    pub headers: Headers,
+    /// Stored `x-amz-meta-*`.
+    pub metadata: UserMetadata,
+    /// Tags.
+    pub tags: Tags,
+    /// The checksum of its parts and of the whole.
+    pub algorithm: ChecksumAlgorithm,
+    /// The whole's checksum covers its bytes; else the parts' checksums.
+    pub full_object: bool,
+    /// Whether the client asked for that checksum.
+    pub checksum_chosen: bool,
+}
+
+/// A part to write.
+#[derive(Debug, Clone)]
+pub struct NewPart {
+    /// The part. Its `modified` is the time of the change.
+    pub part: Part,
+    /// The sealed bytes of a piece that lies in the catalogue.
+    pub inline: Option<(BlobId, Bytes)>,
+    /// Where the blobs of its other pieces lie.
+    pub placements: Vec<(BlobId, Vec<Placement>)>,
+}
+
+/// Asks for current objects, in byte order of their keys.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectScan<'a> {
+    /// Where.
+    pub bucket: BucketId,
+    /// Keys that begin so.
+    pub prefix: &'a str,
+    /// Keys that hold this text behind the prefix are rolled up into one row up to and with it.
+    pub delimiter: Option<&'a str>,
+    /// Only keys after this one; where it is a common prefix itself, only keys after all that begin with it.
+    pub after: Option<&'a str>,
+    /// Rows at the most.
+    pub limit: usize,
+}
+
+/// Asks for versions and markers, by key and newest first within a key.
+#[derive(Debug, Clone, Copy)]
+pub struct VersionScan<'a> {
+    /// Where.
+    pub bucket: BucketId,
+    /// Keys that begin so.
+    pub prefix: &'a str,
+    /// As in [`ObjectScan`].
+    pub delimiter: Option<&'a str>,
+    /// As in [`ObjectScan`]; with a version, what is older than that version of the key comes too. Where the version is
+    /// gone by now, all versions of the key come.
+    pub after: Option<(&'a str, Option<VersionName>)>,
+    /// Rows at the most.
+    pub limit: usize,
+}
+
+/// Asks for uploads under way, by key and by id within a key.
+#[derive(Debug, Clone, Copy)]
+pub struct UploadScan<'a> {
+    /// Where.
+    pub bucket: BucketId,
+    /// Keys that begin so.
+    pub prefix: &'a str,
+    /// As in [`ObjectScan`].
+    pub delimiter: Option<&'a str>,
+    /// As in [`ObjectScan`]; with an upload, uploads of the key with a higher id come too.
+    pub after: Option<(&'a str, Option<UploadId>)>,
+    /// Rows at the most.
+    pub limit: usize,
+}
+
+/// A row of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Row<T> {
+    /// Something with a key of its own.
+    Item(T),
+    /// Everything that begins so.
+    Prefix(String),
+}
+
+/// A page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing<T> {
+    /// In byte order of key or prefix.
+    pub rows: Vec<Row<T>>,
+    /// Whether more would follow. Never where nothing was asked for.
+    pub truncated: bool,
+}
+
+/// What a change did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum What {
+    /// A bucket was made.
+    BucketCreated,
+    /// A bucket was deleted, and its uploads with it.
+    BucketDeleted,
+    /// A bucket's versioning was set.
+    VersioningSet,
+    /// A bucket's tags were replaced.
+    BucketTagged,
+    /// An object was written and is its key's newest version.
+    ObjectWritten,
+    /// A delete marker was written and is its key's newest version.
+    MarkerWritten,
+    /// A version or marker was removed for good; if it was the newest, the next one took its place.
+    VersionRemoved,
+    /// An object version's tags were replaced.
+    ObjectTagged,
+    /// A multipart upload was started.
+    UploadStarted,
+    /// A multipart upload was given up.
+    UploadAborted,
+}
+
+impl What {
+    /// Everything a change can do.
+    pub const ALL: [Self; 10] = [
+        Self::BucketCreated,
+        Self::BucketDeleted,
+        Self::VersioningSet,
+        Self::BucketTagged,
+        Self::ObjectWritten,
+        Self::MarkerWritten,
+        Self::VersionRemoved,
+        Self::ObjectTagged,
+        Self::UploadStarted,
+        Self::UploadAborted,
+    ];
+}
+
+/// A record of the log of changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its place in the order of all changes.
+    pub sequence: Sequence,
+    /// What was done.
+    pub what: What,
+    /// When it was acknowledged.
+    pub when: Timestamp,
+    /// Who asked for it.
+    pub by: String,
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The bucket's name.
+    pub bucket_name: BucketName,
+    /// Whether the bucket keeps versions from now on, where that was set.
+    pub versioning: Option<Versioning>,
+    /// The key, where one is concerned.
+    pub key: Option<ObjectKey>,
+    /// The version written, removed or tagged.
+    pub version: Option<VersionId>,
+    /// Whether S3 calls that version `null`.
+    pub is_null: bool,
+    /// Whether it is, or was, a marker.
+    pub is_marker: bool,
+    /// Its bytes of plaintext.
+    pub bytes: u64,
+    /// Its entity tag; none for a marker.
+    pub etag: Option<ETag>,
+    /// The tags of the version or bucket from now on; for a removed version the last ones.
+    pub tags: Tags,
+    /// The upload started, given up, or completed into the version.
+    pub upload: Option<UploadId>,
+    /// The `null` version that the one written took the place of.
+    pub replaced: Option<Replaced>,
+}
+
+/// A version that is no more because another was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaced {
+    /// Its internal name.
+    pub version: VersionId,
+    /// Whether it was a marker.
+    pub is_marker: bool,
+    /// Its bytes of plaintext.
+    pub bytes: u64,
+}

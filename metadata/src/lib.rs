@@ -1,0 +1,18 @@
+//! **What exists**: an ordered map of bytes that never forgets what it acknowledged, and on top of it the catalogue.
+//!
+//! At the bottom lies a port, [`KeyValue`], with two implementations that keep one [`contract`]: [`rocks`] on disk, and
+//! [`memory`] for tests and for the simulator, which can cut its power.
+
+pub mod catalog;
+pub mod contract;
+mod key_value;
+mod keys;
+pub mod memory;
+mod record;
+pub mod rocks;
+
+pub use catalog::{
+    Bucket, BucketCounters, Catalog, CatalogError, Change, Completion, Deletion, DeletionDone, Listing, NewPart, NewVersion,
+    ObjectScan, Replaced, Row, Unlinked, Upload, UploadScan, VersionScan, What,
+};
+pub use key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError, Stamped, Step, Visit, gather};

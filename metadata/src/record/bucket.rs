@@ -1,0 +1,66 @@
+//! Rows of `buckets`.
+
+use bytes::Bytes;
+use kernel::{BucketId, BucketName, Region, Timestamp, Versioning};
+
+use super::{Malformed, PairRow, Result, millis, pair_rows, stamp, tags, unstamp};
+use crate::catalog::Bucket;
+use crate::key_value::Stamped;
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct BucketRow {
+    #[prost(uint64, tag = "1")]
+    id: u64,
+    #[prost(string, tag = "2")]
+    region: String,
+    #[prost(sint64, tag = "3")]
+    created_ms: i64,
+    #[prost(uint32, tag = "4")]
+    versioning: u32,
+    #[prost(message, repeated, tag = "5")]
+    tags: Vec<PairRow>,
+}
+
+/// How versioning is written, here and in the log of changes.
+pub(super) const fn versioning_code(versioning: Versioning) -> u32 {
+    match versioning {
+        Versioning::Unversioned => 1,
+        Versioning::Enabled => 2,
+        Versioning::Suspended => 3,
+    }
+}
+
+pub(super) fn versioning(code: u32) -> Result<Versioning> {
+    match code {
+        1 => Ok(Versioning::Unversioned),
+        2 => Ok(Versioning::Enabled),
+        3 => Ok(Versioning::Suspended),
+        _ => Err(Malformed("unknown versioning of a bucket")),
+    }
+}
+
+/// A bucket as it is stored. Its revision is the sequence of the change that stores it.
+pub(crate) fn bucket_row(bucket: &Bucket) -> Stamped {
+    stamp(&BucketRow {
+        id: bucket.id.0,
+        region: bucket.region.as_str().to_owned(),
+        created_ms: millis(bucket.created),
+        versioning: versioning_code(bucket.versioning),
+        tags: pair_rows(bucket.tags.iter()),
+    })
+}
+
+/// A bucket as it was stored under `name`.
+pub(crate) fn bucket(name: BucketName, row: Bytes) -> Result<Bucket> {
+    let (revision, message): (_, BucketRow) = unstamp(&row, "not a bucket")?;
+    Ok(Bucket {
+        id: BucketId(message.id),
+        name,
+        region: Region::new(&message.region).map_err(|_| Malformed("a bucket's region breaks the rules"))?,
+        created: Timestamp::from_millis(message.created_ms),
+        versioning: versioning(message.versioning)?,
+        tags: tags(message.tags)?,
+        revision,
+        row,
+    })
+}

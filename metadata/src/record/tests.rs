@@ -1,0 +1,298 @@
+use std::collections::BTreeMap;
+
+use kernel::{
+    BlobId, BucketId, BucketName, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, Extent, Headers, KeyId,
+    ObjectFacts, ObjectKey, Part, Piece, Placement, Region, SiteName, Standing, UploadId, Version, VersionId,
+    Versioning, WrappedKey,
+};
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+
+use super::*;
+use crate::catalog::{Bucket, Change, Replaced, Upload, What};
+
+fn etag() -> impl Strategy<Value = ETag> {
+    (any::<[u8; 16]>(), option::of(1..=10_000_u16)).prop_map(|(md5, parts)| ETag { md5, parts })
+}
+
+fn checksum() -> impl Strategy<Value = Checksum> {
+    let algorithm = proptest::sample::select(ChecksumAlgorithm::ALL.to_vec());
+    (algorithm, option::of(1..=10_000_u16), any::<[u8; 32]>()).prop_map(|(algorithm, parts, value)| Checksum {
+        algorithm,
+        scope: parts.map_or(ChecksumScope::FullObject, |parts| ChecksumScope::Composite { parts }),
+        value: value[..algorithm.value_bytes()].to_vec(),
+    })
+}
+
+fn extent() -> impl Strategy<Value = Extent> {
+    let piece = (any::<[u8; 16]>(), 0..1_u64 << 40, any::<u64>(), any::<u64>(), any::<bool>()).prop_map(
+        |(blob, bytes, sealed_bytes, sealed_crc64, inline)| Piece {
+            blob: BlobId::from_bytes(blob),
+            bytes,
+            sealed_bytes,
+            sealed_crc64,
+            inline,
+        },
+    );
+    (any::<[u8; 16]>(), vec(any::<u8>(), 0..70), vec(piece, 0..4)).prop_map(|(master, wrapped, pieces)| Extent {
+        key: WrappedKey { master: KeyId::from_bytes(master), wrapped },
+        pieces,
+    })
+}
+
+fn pairs_of_text() -> impl Strategy<Value = BTreeMap<String, String>> {
+    btree_map("[b-zé🌬]{1,8}", ".{0,8}", 0..4)
+}
+
+fn tag_set() -> impl Strategy<Value = Tags> {
+    pairs_of_text().prop_map(|pairs| Tags::new(pairs, 10).expect("a valid tag set"))
+}
+
+fn headers() -> impl Strategy<Value = Headers> {
+    (option::of(".{0,8}"), option::of(".{0,8}"), option::of(".{0,8}"), option::of(".{0,8}")).prop_map(
+        |(content_type, cache_control, expires, website_redirect)| Headers {
+            content_type,
+            cache_control,
+            expires,
+            website_redirect,
+            content_disposition: None,
+            content_encoding: Some("gzip".to_owned()),
+            content_language: None,
+        },
+    )
+}
+
+fn facts() -> impl Strategy<Value = ObjectFacts> {
+    let content = prop_oneof![
+        extent().prop_map(Content::Whole),
+        (any::<[u8; 16]>(), any::<u16>())
+            .prop_map(|(list, count)| Content::Parts { list: UploadId::from_bytes(list), count }),
+    ];
+    (any::<u64>(), etag(), checksum(), headers(), pairs_of_text(), tag_set(), content).prop_map(
+        |(bytes, etag, checksum, headers, metadata, tags, content)| ObjectFacts {
+            bytes,
+            etag,
+            checksum,
+            headers,
+            metadata,
+            tags,
+            content,
+        },
+    )
+}
+
+fn a_version() -> impl Strategy<Value = Version> {
+    (any::<[u8; 16]>(), any::<bool>(), any::<i64>(), any::<u64>(), option::of(facts())).prop_map(
+        |(id, is_null, modified, sequence, facts)| Version {
+            key: ObjectKey::new("k").expect("a valid key"),
+            id: VersionId::from_bytes(id),
+            is_null,
+            sequence: Sequence::from_bits(sequence),
+            modified: Timestamp::from_millis(modified),
+            standing: facts.map_or(Standing::Marker, |facts| Standing::Object(Box::new(facts))),
+        },
+    )
+}
+
+fn a_part() -> impl Strategy<Value = Part> {
+    (any::<u16>(), any::<u64>(), etag(), checksum(), any::<i64>(), extent()).prop_map(
+        |(number, bytes, etag, checksum, modified, extent)| Part {
+            number,
+            bytes,
+            etag,
+            checksum,
+            modified: Timestamp::from_millis(modified),
+            extent,
+        },
+    )
+}
+
+fn a_change() -> impl Strategy<Value = Change> {
+    let what = proptest::sample::select(What::ALL.to_vec());
+    let version = option::of((any::<[u8; 16]>(), any::<bool>(), any::<u64>()));
+    (what, any::<u64>(), ".{0,8}", option::of(etag()), tag_set(), version, any::<bool>()).prop_map(
+        |(what, number, by, etag, tags, version, flag)| Change {
+            sequence: Sequence::from_bits(number),
+            what,
+            when: Timestamp::from_millis(number as i64),
+            by,
+            bucket: BucketId(number),
+            bucket_name: BucketName::new("abc").expect("a valid name"),
+            versioning: flag.then_some(Versioning::Suspended),
+            key: version.map(|_| ObjectKey::new("🌬").expect("a valid key")),
+            version: version.map(|(id, ..)| VersionId::from_bytes(id)),
+            is_null: flag,
+            is_marker: !flag,
+            bytes: number,
+            etag,
+            tags,
+            upload: version.map(|(id, ..)| UploadId::from_bytes(id)),
+            replaced: version.map(|(id, is_marker, bytes)| Replaced {
+                version: VersionId::from_bytes(id),
+                is_marker,
+                bytes,
+            }),
+        },
+    )
+}
+
+fn a_placement() -> impl Strategy<Value = Placement> {
+    let site = || SiteName::new("site-1").expect("a valid name");
+    prop_oneof![
+        Just(Placement::Copy(site())),
+        any::<(u8, u8, u8)>().prop_map(move |(index, data, parity)| Placement::Shard {
+            site: site(),
+            index,
+            data,
+            parity
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn versions_round_trip(expected in a_version()) {
+        let row = version_row(&expected).fill(expected.sequence);
+        prop_assert_eq!(version(expected.key.clone(), &row), Ok(expected));
+    }
+
+    #[test]
+    fn retagging_changes_the_tags_alone(before in a_version(), other in tag_set()) {
+        let row = version_row(&before).fill(before.sequence);
+        match retagged(before.clone(), other.clone()) {
+            None => prop_assert_eq!(before.standing, Standing::Marker),
+            Some((after, after_row)) => {
+                prop_assert_eq!(&after.object().expect("an object").tags, &other);
+                prop_assert_eq!(version(after.key.clone(), &after_row), Ok(after.clone()));
+                let old = before.object().expect("an object").tags.clone();
+                prop_assert_eq!(retagged(after, old).expect("an object").1, row);
+            }
+        }
+    }
+
+    #[test]
+    fn parts_round_trip(expected in a_part()) {
+        prop_assert_eq!(part(&part_row(&expected)), Ok(expected));
+    }
+
+    #[test]
+    fn changes_round_trip(expected in a_change()) {
+        prop_assert_eq!(change(expected.sequence, &change_row(&expected)), Ok(expected));
+    }
+
+    #[test]
+    fn placements_round_trip(expected in vec(a_placement(), 0..5)) {
+        prop_assert_eq!(placements(&placements_row(&expected)), Ok(expected));
+    }
+
+    #[test]
+    fn loose_ends_round_trip(
+        blobs: Vec<[u8; 16]>, list: Option<[u8; 16]>, upload: Option<[u8; 16]>, bucket: Option<u64>, since: i64,
+    ) {
+        let expected = Loose {
+            since: Timestamp::from_millis(since),
+            blobs: blobs.into_iter().map(BlobId::from_bytes).collect(),
+            list: list.map(UploadId::from_bytes),
+            upload: upload.map(UploadId::from_bytes),
+            bucket: bucket.map(BucketId),
+        };
+        prop_assert_eq!(loose(&loose_row(&expected)), Ok(expected));
+    }
+
+    #[test]
+    fn uploads_round_trip(
+        headers in headers(), metadata in pairs_of_text(), tags in tag_set(), full_object: bool, started: i64,
+    ) {
+        let expected = Upload {
+            id: UploadId::from_bytes([3; 16]),
+            key: ObjectKey::new("k").expect("a valid key"),
+            started: Timestamp::from_millis(started),
+            headers,
+            metadata,
+            tags,
+            algorithm: ChecksumAlgorithm::Sha1,
+            full_object,
+            checksum_chosen: !full_object,
+        };
+        prop_assert_eq!(upload(expected.key.clone(), expected.id, &upload_row(&expected)), Ok(expected));
+    }
+
+    #[test]
+    fn buckets_round_trip(id: u64, created: i64, tags in tag_set(), revision: u64) {
+        for versioning in [Versioning::Unversioned, Versioning::Enabled, Versioning::Suspended] {
+            let mut expected = Bucket {
+                id: BucketId(id),
+                name: BucketName::new("abc").expect("a valid name"),
+                region: Region::new("here-1").expect("a valid region"),
+                created: Timestamp::from_millis(created),
+                versioning,
+                tags: tags.clone(),
+                revision: Sequence::from_bits(revision),
+                row: Bytes::new(),
+            };
+            expected.row = bucket_row(&expected).fill(expected.revision).into();
+            prop_assert_eq!(bucket(expected.name.clone(), expected.row.clone()), Ok(expected));
+        }
+    }
+
+    /// Whatever lies on disk is understood or refused, never a panic.
+    #[test]
+    fn damage_is_refused(of in a_version(), at: proptest::sample::Index, with: u8, cut: proptest::sample::Index) {
+        let mut row = version_row(&of).fill(of.sequence);
+        let at = at.index(row.len());
+        row[at] = with;
+        let _ = version(of.key.clone(), &row);
+        let _ = version(of.key, &row[..cut.index(row.len())]);
+    }
+
+    #[test]
+    fn any_bytes_are_understood_or_refused(row: Vec<u8>) {
+        let key = || ObjectKey::new("k").expect("a valid key");
+        let name = BucketName::new("abc").expect("a valid name");
+        let _ = (version(key(), &row), part(&row), placements(&row), loose(&row), change(Sequence::ZERO, &row));
+        let _ = (upload(key(), UploadId::from_bytes([0; 16]), &row), bucket(name, row.clone().into()));
+        let _ = (sequence(&row), number(&row));
+    }
+}
+
+#[test]
+fn what_is_missing_or_too_long_is_refused() {
+    let key = ObjectKey::new("k").expect("a valid key");
+    assert!(version(key.clone(), &[]).is_err(), "no sequence");
+    assert!(version(key.clone(), &[0; 8]).is_err(), "no version id");
+    assert!(part(&[]).is_err(), "an empty part has no entity tag");
+    assert!(change(Sequence::ZERO, &[]).is_err(), "an empty change is of no kind");
+    let too_much = Extent {
+        key: WrappedKey { master: KeyId::from_bytes([0; 16]), wrapped: Vec::new() },
+        pieces: vec![
+            Piece {
+                blob: BlobId::from_bytes([0; 16]),
+                bytes: u64::MAX,
+                sealed_bytes: 0,
+                sealed_crc64: 0,
+                inline: false
+            };
+            2
+        ],
+    };
+    assert!(content::extent(content::extent_row(&too_much)).is_err(), "more bytes than can be counted");
+}
+
+/// The bytes of the first release: they are read for ever.
+#[test]
+fn a_marker_is_stored_as_it_always_was() {
+    let marker = Version {
+        key: ObjectKey::new("k").expect("a valid key"),
+        id: VersionId::from_bytes([0xab; 16]),
+        is_null: true,
+        sequence: Sequence::from_bits(0x0102),
+        modified: Timestamp::from_millis(1),
+        standing: Standing::Marker,
+    };
+    let mut row = vec![0, 0, 0, 0, 0, 0, 1, 2, 0x0a, 16];
+    row.extend([0xab; 16]);
+    row.extend([0x10, 1, 0x18, 2]);
+    assert_eq!(version_row(&marker).fill(marker.sequence), row);
+    assert_eq!(version(marker.key.clone(), &row), Ok(marker));
+}

@@ -1,0 +1,120 @@
+//! A page costs a page.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use kernel::Versioning;
+use metadata::{Bucket, Family, ObjectScan, Row, VersionScan};
+
+use crate::lake::{Lake, run};
+
+impl Lake {
+    /// Rows visited by `work`, and the families it scanned.
+    async fn visits(&self, work: impl Future<Output = ()>) -> (usize, Vec<Family>) {
+        self.map.visited.store(0, SeqCst);
+        self.map.scanned.lock().expect("nobody panicked").clear();
+        work.await;
+        let families = self.map.scanned.lock().expect("nobody panicked").clone();
+        (self.map.visited.load(SeqCst), families)
+    }
+}
+
+fn objects(bucket: &Bucket, delimiter: Option<&'static str>, limit: usize) -> ObjectScan<'static> {
+    ObjectScan { bucket: bucket.id, prefix: "", delimiter, after: None, limit }
+}
+
+#[test]
+fn a_page_costs_a_page_whatever_was_deleted() {
+    run(async {
+        let lake = Lake::new().await;
+        let bucket = lake.create("bucket", Versioning::Enabled).await;
+        for index in 0..50_000 {
+            let text = format!("a/{index}");
+            lake.put(&bucket, &text, 1).await;
+            lake.delete(&bucket, &text, None).await;
+        }
+        for index in 0..100 {
+            lake.put(&bucket, &format!("b{index:03}"), 1).await;
+        }
+        for (delimiter, limit) in [(None, 10), (Some("/"), 10), (None, 1_000)] {
+            let scan = objects(&bucket, delimiter, limit);
+            let (visited, families) = lake
+                .visits(async {
+                    let listing = lake.catalog.list_objects(scan).await.expect("a listing");
+                    assert_eq!(listing.rows.len(), limit.min(100));
+                })
+                .await;
+            assert!(visited <= limit.min(100) + 1, "{visited} rows for a page of {limit}");
+            assert_eq!(families, [Family::Current], "history is not touched");
+        }
+        let after = Some(("a/4", None));
+        let scan = VersionScan { bucket: bucket.id, prefix: "", delimiter: Some("/"), after, limit: 5 };
+        let (visited, families) = lake
+            .visits(async {
+                let listing = lake.catalog.list_versions(scan).await.expect("a listing");
+                assert_eq!(listing.rows[0], Row::Prefix("a/".to_owned()));
+                assert!(listing.rows.len() == 5 && listing.truncated);
+            })
+            .await;
+        assert!(visited <= 6, "{visited} rows for a page of versions");
+        assert_eq!(families, [Family::Versions]);
+    });
+}
+
+#[test]
+fn common_prefixes_are_left_behind_in_one_leap() {
+    run(async {
+        let lake = Lake::new().await;
+        let bucket = lake.create("bucket", Versioning::Unversioned).await;
+        for index in 0..10_000 {
+            lake.put(&bucket, &format!("{:02}/{index}", index % 20), 1).await;
+        }
+        let (visited, _) = lake
+            .visits(async {
+                let listing = lake.catalog.list_objects(objects(&bucket, Some("/"), 1_000)).await.expect("a listing");
+                assert_eq!(listing.rows.len(), 20);
+            })
+            .await;
+        assert!(visited <= 21, "{visited} rows for 20 common prefixes");
+    });
+}
+
+#[test]
+fn a_page_in_the_middle_of_a_long_history_costs_a_page() {
+    run(async {
+        let lake = Lake::new().await;
+        let bucket = lake.create("bucket", Versioning::Enabled).await;
+        let mut names = Vec::new();
+        for _ in 0..2_000 {
+            names.push(lake.put(&bucket, "k", 1).await.name());
+        }
+        let after = Some(("k", Some(names[1_000])));
+        let scan = VersionScan { bucket: bucket.id, prefix: "", delimiter: None, after, limit: 5 };
+        let (visited, _) = lake
+            .visits(async {
+                let listing = lake.catalog.list_versions(scan).await.expect("a listing");
+                let found = listing.rows.iter().map(|row| match row {
+                    Row::Item((version, is_latest)) => (version.name(), *is_latest),
+                    Row::Prefix(prefix) => panic!("`{prefix}` without a delimiter"),
+                });
+                let expected: Vec<_> = (995..1_000).rev().map(|index| (names[index], false)).collect();
+                assert_eq!(found.collect::<Vec<_>>(), expected);
+            })
+            .await;
+        assert!(visited <= 7, "{visited} rows for a page of 5 versions");
+    });
+}
+
+#[test]
+fn removing_the_newest_of_a_long_history_looks_at_one_more_version() {
+    run(async {
+        let lake = Lake::new().await;
+        let bucket = lake.create("bucket", Versioning::Enabled).await;
+        let mut newest = None;
+        for _ in 0..500 {
+            newest = Some(lake.put(&bucket, "k", 1).await.name());
+        }
+        let (visited, _) =
+            lake.visits(async { assert!(lake.delete(&bucket, "k", newest).await.sequence.is_some()) }).await;
+        assert_eq!(visited, 1);
+    });
+}

@@ -1,0 +1,16 @@
+//! The catalogue from outside, over the map in memory and once over the one on disk: compared with a model that knows
+//! only what S3 promises, walked through row by row, raced, abandoned half-way and counted.
+
+mod agreement;
+mod audit;
+mod buckets;
+mod cost;
+mod lake;
+mod listing;
+#[path = "../maps/machine.rs"]
+mod machine;
+mod model;
+mod races;
+mod sweep;
+mod uploads;
+mod versions;

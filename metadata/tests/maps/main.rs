@@ -1,0 +1,6 @@
+//! The maps from outside: the contract both keep, and what the one on disk does with a damaged directory.
+
+mod contract;
+mod damage;
+mod machine;
+mod space;
