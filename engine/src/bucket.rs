@@ -1,0 +1,134 @@
+//! Buckets: made, listed, set up and removed.
+
+use kernel::{BucketName, Caller, Region, Sequence, Tags, Versioning};
+use metadata::Bucket;
+use policy::{Action, Question};
+
+use crate::facts::BucketFacts;
+use crate::{BucketInfo, Engine, Error, Missing, Result};
+
+fn info(bucket: &Bucket) -> BucketInfo {
+    BucketInfo {
+        name: bucket.name.clone(),
+        created: bucket.created,
+        region: bucket.region.clone(),
+        versioning: bucket.versioning,
+        tags: bucket.tags.clone(),
+    }
+}
+
+impl Engine {
+    /// Makes a bucket. Versioning starts out unversioned.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken.
+    pub async fn create_bucket(&self, caller: &Caller, name: BucketName) -> Result<BucketInfo> {
+        let (action, facts) = (Action::CreateBucket, Sequence::ZERO);
+        policy::decide(&Question { caller, action, bucket: Some(&name), key: None, version: None, facts })?;
+        let bucket = self.catalog.create_bucket(&name, &self.region, self.clock.now(), &caller.to_string()).await?;
+        Ok(info(&bucket))
+    }
+
+    /// What is known of a bucket.
+    ///
+    /// # Errors
+    /// `NotFound`, `Denied`.
+    pub async fn head_bucket(&self, caller: &Caller, name: &BucketName) -> Result<BucketInfo> {
+        let facts = self.bucket_facts(name).await?;
+        self.permit(caller, Action::ListBucket, &facts, None)?;
+        Ok(info(&facts))
+    }
+
+    /// Removes a bucket that holds no version. Uploads under way go with it.
+    ///
+    /// # Errors
+    /// `Precondition` when it is not empty; `NotFound`, `Denied`.
+    pub async fn delete_bucket(&self, caller: &Caller, name: &BucketName) -> Result<()> {
+        let facts = self.bucket_facts(name).await?;
+        let permit = self.permit(caller, Action::DeleteBucket, &facts, None)?;
+        let by = &caller.to_string();
+        let delete = |facts: BucketFacts| async move { self.catalog.delete_bucket(&facts, self.clock.now(), by).await };
+        self.change(&permit, facts, delete).await?;
+        Ok(())
+    }
+
+    /// At most `limit` buckets after a name, by name, and whether more follow.
+    ///
+    /// # Errors
+    /// `Denied`.
+    pub async fn list_buckets(
+        &self,
+        caller: &Caller,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<BucketInfo>, bool)> {
+        let (action, facts) = (Action::ListAllMyBuckets, Sequence::ZERO);
+        policy::decide(&Question { caller, action, bucket: None, key: None, version: None, facts })?;
+        let (buckets, truncated) = self.catalog.buckets(prefix, after, limit).await?;
+        Ok((buckets.iter().map(|bucket| info(bucket)).collect(), truncated))
+    }
+
+    /// Where the bucket's home is.
+    ///
+    /// # Errors
+    /// `NotFound`, `Denied`.
+    pub async fn bucket_location(&self, caller: &Caller, name: &BucketName) -> Result<Region> {
+        let facts = self.bucket_facts(name).await?;
+        self.permit(caller, Action::GetBucketLocation, &facts, None)?;
+        Ok(facts.region.clone())
+    }
+
+    /// Whether the bucket keeps old versions.
+    ///
+    /// # Errors
+    /// `NotFound`, `Denied`.
+    pub async fn bucket_versioning(&self, caller: &Caller, name: &BucketName) -> Result<Versioning> {
+        let facts = self.bucket_facts(name).await?;
+        self.permit(caller, Action::GetBucketVersioning, &facts, None)?;
+        Ok(facts.versioning)
+    }
+
+    /// Switches versioning on, or suspends it.
+    ///
+    /// # Errors
+    /// `NotFound`, `Denied`.
+    pub async fn set_bucket_versioning(&self, caller: &Caller, name: &BucketName, to: Versioning) -> Result<()> {
+        let facts = self.bucket_facts(name).await?;
+        let permit = self.permit(caller, Action::PutBucketVersioning, &facts, None)?;
+        let by = &caller.to_string();
+        let set =
+            |facts: BucketFacts| async move { self.catalog.set_versioning(&facts, to, self.clock.now(), by).await };
+        self.change(&permit, facts, set).await?;
+        Ok(())
+    }
+
+    /// The bucket's tags.
+    ///
+    /// # Errors
+    /// `NotFound` also when it has none; `Denied`.
+    pub async fn bucket_tags(&self, caller: &Caller, name: &BucketName) -> Result<Tags> {
+        let facts = self.bucket_facts(name).await?;
+        self.permit(caller, Action::GetBucketTagging, &facts, None)?;
+        if facts.tags.is_empty() {
+            return Err(Error::NotFound(Missing::BucketTags));
+        }
+        Ok(facts.tags.clone())
+    }
+
+    /// Replaces the bucket's tags; an empty set removes them.
+    ///
+    /// # Errors
+    /// `NotFound`, `Denied`.
+    pub async fn set_bucket_tags(&self, caller: &Caller, name: &BucketName, tags: Tags) -> Result<()> {
+        let facts = self.bucket_facts(name).await?;
+        let permit = self.permit(caller, Action::PutBucketTagging, &facts, None)?;
+        let by = &caller.to_string();
+        let tags = &tags;
+        let set = |facts: BucketFacts| async move {
+            self.catalog.set_bucket_tags(&facts, tags.clone(), self.clock.now(), by).await
+        };
+        self.change(&permit, facts, set).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Copying on the server: the source's bytes are opened and sealed anew under blobs of their own.
+
+use kernel::{Caller, ReadCondition, VersionName};
+use policy::Action;
+
+use crate::ingest::{Announced, Source};
+use crate::put::Target;
+use crate::{
+    Attributes, Copied, CopyObject, CopySource, Engine, Error, Fault, GetObject, ObjectRead, Result, Selection, Unmet,
+};
+
+impl Engine {
+    /// Writes an object with the bytes of another, read and written as the caller.
+    ///
+    /// # Errors
+    /// As [`Engine::get_object`] for the source and [`Engine::put_object`] for the destination; `Invalid` for a copy of
+    /// an object to itself that changes nothing, and for a source beyond 5 GiB.
+    pub async fn copy_object(&self, caller: &Caller, copy: CopyObject) -> Result<Copied> {
+        let facts = self.bucket_facts(&copy.bucket).await?;
+        let permit = self.permit(caller, Action::PutObject, &facts, Some((&copy.key, None)))?;
+        self.expect(&permit, &facts, &copy.key, &copy.condition).await?;
+        let onto_itself = copy.source.bucket == copy.bucket && copy.source.key == copy.key;
+        let changes_nothing =
+            copy.replace_metadata.is_none() && copy.replace_tags.is_none() && copy.algorithm.is_none();
+        if onto_itself && copy.source.version.is_none() && changes_nothing {
+            return Err(Error::Invalid(Fault::Request(
+                "this copy request is illegal because it is trying to copy an object to itself without changing the \
+                 object's metadata, storage class, website redirect location or encryption attributes"
+                    .to_owned(),
+            )));
+        }
+        let (read, source_version) = self.read_source(caller, &copy.source, Selection::All).await?;
+        let object = read.info.version.object().ok_or(Error::Bug("a marker was copied"))?;
+        let (headers, metadata) =
+            copy.replace_metadata.unwrap_or_else(|| (object.headers.clone(), object.metadata.clone()));
+        let tags = copy.replace_tags.unwrap_or_else(|| object.tags.clone());
+        let algorithm = copy.algorithm.unwrap_or(object.checksum.algorithm);
+        let bytes = object.bytes;
+        let target =
+            Target { key: copy.key, attributes: Attributes { headers, metadata, tags }, condition: copy.condition };
+        let source = Source { stream: read.body, bytes, announced: Announced::default(), algorithm };
+        let written = self.write(permit, facts, target, source).await?;
+        Ok(Copied { written, source_version })
+    }
+
+    /// Opens the source of a copy. Its conditions answer 412 even where a plain read would answer 304.
+    pub(crate) async fn read_source(
+        &self,
+        caller: &Caller,
+        source: &CopySource,
+        selection: Selection,
+    ) -> Result<(ObjectRead, Option<VersionName>)> {
+        let get = GetObject {
+            bucket: source.bucket.clone(),
+            key: source.key.clone(),
+            version: source.version,
+            selection,
+            condition: source.condition.clone(),
+        };
+        let read = self.get_object(caller, get).await.map_err(|error| match error {
+            Error::Precondition(Unmet::NotModified { .. }) => {
+                Error::Precondition(Unmet::Header(not_modified_header(&source.condition)))
+            }
+            other => other,
+        })?;
+        let name = read.info.versioned.then(|| read.info.version.name());
+        Ok((read, name))
+    }
+}
+
+fn not_modified_header(condition: &ReadCondition) -> &'static str {
+    if condition.if_none_match.is_some() {
+        "x-amz-copy-source-if-none-match"
+    } else {
+        "x-amz-copy-source-if-modified-since"
+    }
+}

@@ -1,0 +1,46 @@
+//! Deleting: a key, which in a versioned bucket writes a marker, or one version for good.
+
+use futures::stream::{self, StreamExt};
+use kernel::{Caller, VersionId};
+use metadata::Deletion;
+use policy::Action;
+
+use crate::facts::BucketFacts;
+use crate::{DeleteObject, Deleted, Engine, Result};
+
+/// Deletions of one request that are under way at a time; the commit thread groups them.
+const CONCURRENT_MAX: usize = 64;
+
+impl Engine {
+    /// Deletes a key or a version. What is not there is deleted already: that succeeds.
+    ///
+    /// # Errors
+    /// `Precondition`, `NotFound` (bucket), `Denied`.
+    pub async fn delete_object(&self, caller: &Caller, delete: DeleteObject) -> Result<Deleted> {
+        let action = if delete.version.is_some() { Action::DeleteObjectVersion } else { Action::DeleteObject };
+        let facts = self.bucket_facts(&delete.bucket).await?;
+        let permit = self.permit(caller, action, &facts, Some((&delete.key, delete.version)))?;
+        let by = &caller.to_string();
+        let delete = &delete;
+        let remove = |facts: BucketFacts| async move {
+            let deletion = Deletion {
+                key: &delete.key,
+                name: delete.version,
+                marker: VersionId::random(&*self.entropy),
+                now: self.clock.now(),
+                condition: &delete.condition,
+                by,
+            };
+            self.catalog.delete(&facts, deletion).await
+        };
+        let (done, facts) = self.change(&permit, facts, remove).await?;
+        let version = done.name.filter(|_| facts.versioned() || delete.version.is_some());
+        Ok(Deleted { version, is_marker: done.is_marker, sequence: done.sequence })
+    }
+
+    /// Deletes many, each for itself; the answers are in the order of the questions.
+    pub async fn delete_objects(&self, caller: &Caller, deletes: Vec<DeleteObject>) -> Vec<Result<Deleted>> {
+        let each = deletes.into_iter().map(|delete| self.delete_object(caller, delete));
+        stream::iter(each).buffered(CONCURRENT_MAX).collect().await
+    }
+}

@@ -1,0 +1,176 @@
+//! The operations of the lake.
+//!
+//! Life in here is composing. An operation reads the facts it needs ([`facts`] is the only door to them), asks `policy`
+//! for a [`policy::Permit`], and with it in hand moves bytes through `storage` and makes the change in the catalogue: one
+//! batch, durable before the answer. Nothing in here knows HTTP, spawns a task, or reads a clock that was not handed in.
+//!
+//! ```text
+//! put:  facts → permit → seal (in memory, or streamed to the home site) → one batch → Written
+//! get:  facts → permit → version → condition → bytes, each verified before it leaves
+//! ```
+
+mod bucket;
+mod copy;
+mod delete;
+mod error;
+mod facts;
+mod get;
+mod ingest;
+mod list;
+mod put;
+mod request;
+mod sweep;
+mod tags;
+mod upload;
+
+use std::sync::Arc;
+
+use kernel::{Caller, Clock, Entropy, ObjectKey, Region, SiteName, Unexpected, VersionName};
+use metadata::{Catalog, CatalogError};
+use policy::{Action, Permit, Question};
+use storage::{BlobStore, StorageError};
+
+pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
+pub use request::{
+    Attributes, Body, BucketInfo, Bytestream, CompleteUpload, Copied, CopyObject, CopyPart, CopySource, CreateUpload,
+    DeleteObject, Deleted, Entry, GetObject, ListObjects, ListUploads, ListVersions, ListedVersion, NamedPart,
+    ObjectInfo, ObjectParts, ObjectRead, Page, PartPage, PutObject, PutPart, Selection, Trailer, UploadChecksum,
+    UploadInfo, UploadName, Written,
+};
+pub use sweep::{Progress, Sweep, SweepSettings};
+
+use facts::BucketFacts;
+
+/// What an operator may tune. None of it is known to any stored format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Bodies up to this many bytes travel inside the commit batch.
+    pub inline_bytes_max: u64,
+    /// The largest body of one request. S3 says 5 GiB.
+    pub body_bytes_max: u64,
+    /// The smallest part that is not the last. S3 says 5 MiB.
+    pub part_bytes_min: u64,
+}
+
+impl EngineSettings {
+    /// 128 KiB inline, and the bounds of S3.
+    pub const S3: Self = Self { inline_bytes_max: 128 << 10, body_bytes_max: 5 << 30, part_bytes_min: 5 << 20 };
+}
+
+/// What an engine is made of.
+pub struct EngineParts {
+    /// What exists.
+    pub catalog: Arc<Catalog>,
+    /// The bytes at rest.
+    pub blobs: Arc<BlobStore>,
+    /// The site where the catalogue lives.
+    pub home: SiteName,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// The region that buckets are made in.
+    pub region: Region,
+    /// What an operator may tune.
+    pub settings: EngineSettings,
+}
+
+/// The operations of the lake. Shared by everybody who serves requests.
+pub struct Engine {
+    catalog: Arc<Catalog>,
+    blobs: Arc<BlobStore>,
+    home: SiteName,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    region: Region,
+    settings: EngineSettings,
+}
+
+impl Engine {
+    /// Puts an engine together.
+    pub fn new(parts: EngineParts) -> Arc<Self> {
+        let EngineParts { catalog, blobs, home, clock, entropy, region, settings } = parts;
+        Arc::new(Self { catalog, blobs, home, clock, entropy, region, settings })
+    }
+
+    /// Asks for leave to do something with a bucket, or with a key in it.
+    fn permit(
+        &self,
+        caller: &Caller,
+        action: Action,
+        bucket: &BucketFacts,
+        object: Option<(&ObjectKey, Option<VersionName>)>,
+    ) -> Result<Permit> {
+        let (key, version) = object.map_or((None, None), |(key, version)| (Some(key), version));
+        let question = Question { caller, action, bucket: Some(bucket.name()), key, version, facts: bucket.revision() };
+        Ok(policy::decide(&question)?)
+    }
+
+    /// Makes a change that rests on a permit. When the bucket changed since the permit was given, the catalogue has
+    /// changed nothing: the facts are read again, leave is asked again, and the change is tried again.
+    async fn change<T, F>(
+        &self,
+        permit: &Permit,
+        facts: BucketFacts,
+        change: impl Fn(BucketFacts) -> F,
+    ) -> Result<(T, BucketFacts)>
+    where
+        F: Future<Output = std::result::Result<T, CatalogError>>,
+    {
+        let mut facts = facts;
+        for _ in 0..DECISIONS_MAX {
+            match change(facts.clone()).await {
+                Err(CatalogError::BucketGone) => {
+                    facts = self.bucket_facts(facts.name()).await?;
+                    let object = permit.key().map(|key| (key, permit.version()));
+                    self.permit(permit.caller(), permit.action(), &facts, object)?;
+                }
+                changed => return Ok((changed?, facts)),
+            }
+        }
+        Err(Error::Busy)
+    }
+}
+
+/// Times a change is decided anew because its bucket changed under it.
+const DECISIONS_MAX: u32 = 8;
+
+impl From<CatalogError> for Error {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::BucketExists => Self::AlreadyExists(Existing::OwnBucket),
+            CatalogError::BucketGone => Self::NotFound(Missing::Bucket),
+            CatalogError::VersioningStays => Self::Invalid(Fault::Request(error.to_string())),
+            CatalogError::BucketNotEmpty => Self::Precondition(Unmet::BucketNotEmpty),
+            CatalogError::VersionGone => Self::NotFound(Missing::Version),
+            CatalogError::UploadGone => Self::NotFound(Missing::Upload),
+            CatalogError::Condition(unexpected) => unexpected.into(),
+            CatalogError::PartChanged(number) => Self::Invalid(Fault::Part { number }),
+            CatalogError::Contended => Self::Busy,
+            damaged @ (CatalogError::Damaged { .. } | CatalogError::UnknownFormat { .. }) => {
+                Self::Corrupt { what: "a row of the catalogue".to_owned(), source: Box::new(damaged) }
+            }
+            CatalogError::Map(source) => Self::Unavailable { what: "the catalogue", source: Box::new(source) },
+        }
+    }
+}
+
+impl From<Unexpected> for Error {
+    fn from(unexpected: Unexpected) -> Self {
+        match unexpected {
+            Unexpected::Absent => Self::NotFound(Missing::Key { marker: None }),
+            Unexpected::Header(header) => Self::Precondition(Unmet::Header(header)),
+        }
+    }
+}
+
+impl From<StorageError> for Error {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Corrupt { .. } | StorageError::Missing { .. } => {
+                Self::Corrupt { what: "a blob".to_owned(), source: Box::new(error) }
+            }
+            _ => Self::Unavailable { what: "storage", source: Box::new(error) },
+        }
+    }
+}

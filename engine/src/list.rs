@@ -1,0 +1,70 @@
+//! Listing: pages of keys, versions and uploads.
+
+use kernel::{Caller, Version};
+use metadata::{Listing, ObjectScan, Row, UploadScan, VersionScan};
+use policy::Action;
+
+use crate::upload::upload_info;
+use crate::{Engine, Entry, ListObjects, ListUploads, ListVersions, ListedVersion, Page, Result, UploadInfo};
+
+fn page<T, U>(listing: Listing<T>, item: impl Fn(T) -> U) -> Page<U> {
+    let entries = listing.rows.into_iter().map(|row| match row {
+        Row::Item(row) => Entry::Item(item(row)),
+        Row::Prefix(prefix) => Entry::Prefix(prefix),
+    });
+    Page { entries: entries.collect(), truncated: listing.truncated }
+}
+
+impl Engine {
+    /// A page of current objects.
+    ///
+    /// # Errors
+    /// `NotFound`, `Denied`.
+    pub async fn list_objects(&self, caller: &Caller, list: ListObjects) -> Result<Page<Version>> {
+        let facts = self.bucket_facts(&list.bucket).await?;
+        self.permit(caller, Action::ListBucket, &facts, None)?;
+        let scan = ObjectScan {
+            bucket: facts.id,
+            prefix: &list.prefix,
+            delimiter: list.delimiter.as_deref(),
+            after: list.after.as_deref(),
+            limit: list.limit,
+        };
+        Ok(page(self.catalog.list_objects(scan).await?, |version| version))
+    }
+
+    /// A page of versions and markers, newest first within a key.
+    ///
+    /// # Errors
+    /// `NotFound`, `Denied`.
+    pub async fn list_versions(&self, caller: &Caller, list: ListVersions) -> Result<Page<ListedVersion>> {
+        let facts = self.bucket_facts(&list.bucket).await?;
+        self.permit(caller, Action::ListBucketVersions, &facts, None)?;
+        let scan = VersionScan {
+            bucket: facts.id,
+            prefix: &list.prefix,
+            delimiter: list.delimiter.as_deref(),
+            after: list.after.as_ref().map(|(key, version)| (key.as_str(), *version)),
+            limit: list.limit,
+        };
+        let listing = self.catalog.list_versions(scan).await?;
+        Ok(page(listing, |(version, is_latest)| ListedVersion { version, is_latest }))
+    }
+
+    /// A page of uploads under way, by key and then by when they were started.
+    ///
+    /// # Errors
+    /// `NotFound`, `Denied`.
+    pub async fn list_uploads(&self, caller: &Caller, list: ListUploads) -> Result<Page<UploadInfo>> {
+        let facts = self.bucket_facts(&list.bucket).await?;
+        self.permit(caller, Action::ListBucketMultipartUploads, &facts, None)?;
+        let scan = UploadScan {
+            bucket: facts.id,
+            prefix: &list.prefix,
+            delimiter: list.delimiter.as_deref(),
+            after: list.after.as_ref().map(|(key, upload)| (key.as_str(), *upload)),
+            limit: list.limit,
+        };
+        Ok(page(self.catalog.list_uploads(scan).await?, |upload| upload_info(&upload)))
+    }
+}

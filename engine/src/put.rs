@@ -1,0 +1,118 @@
+//! Writing an object in one request.
+
+use kernel::{BlobId, Caller, Content, ObjectFacts, ObjectKey, Placement, VersionId, WriteCondition};
+use metadata::NewVersion;
+use policy::{Action, Permit};
+use storage::Hint;
+
+use crate::facts::BucketFacts;
+use crate::ingest::{Ingested, Source};
+use crate::{Attributes, Engine, Error, PutObject, Result, Written};
+
+/// What a write needs besides its bytes.
+pub(crate) struct Target {
+    pub(crate) key: ObjectKey,
+    pub(crate) attributes: Attributes,
+    pub(crate) condition: WriteCondition,
+}
+
+impl Engine {
+    /// Writes an object. When this returns `Ok`, bytes and version are durable and visible.
+    ///
+    /// # Errors
+    /// `Invalid` when the body is not what was announced, `TooLarge` beyond 5 GiB, `Precondition`, `NotFound` (bucket),
+    /// `Denied`; none of them changes anything.
+    pub async fn put_object(&self, caller: &Caller, put: PutObject) -> Result<Written> {
+        let facts = self.bucket_facts(&put.bucket).await?;
+        let permit = self.permit(caller, Action::PutObject, &facts, Some((&put.key, None)))?;
+        let target = Target { key: put.key, attributes: put.attributes, condition: put.condition };
+        self.expect(&permit, &facts, &target.key, &target.condition).await?;
+        let source = Source::from_body(put.body, put.algorithm);
+        self.write(permit, facts, target, source).await
+    }
+
+    /// Takes the bytes in and makes them a version.
+    pub(crate) async fn write(
+        &self,
+        permit: Permit,
+        facts: BucketFacts,
+        target: Target,
+        source: Source,
+    ) -> Result<Written> {
+        let id = VersionId::random(&*self.entropy);
+        let hint = Hint { bucket: facts.id, key: target.key.clone(), version: *id.as_bytes(), part: None };
+        let ingested = self.ingest(&permit, hint, source).await?;
+        match self.commit(&permit, facts, &target, id, &ingested).await {
+            Ok(written) => Ok(written),
+            Err(error) => {
+                // Only a definite failure lets go of the bytes: after a failed sync the change may yet turn out to stand.
+                if !matches!(error, Error::Unavailable { .. }) {
+                    self.discard(ingested).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn commit(
+        &self,
+        permit: &Permit,
+        facts: BucketFacts,
+        target: &Target,
+        id: VersionId,
+        ingested: &Ingested,
+    ) -> Result<Written> {
+        let by = &permit.caller().to_string();
+        let placements = &self.placements(&ingested.extent);
+        let put = |facts: BucketFacts| async move {
+            let put = NewVersion {
+                key: &target.key,
+                id,
+                now: self.clock.now(),
+                facts: object_facts(&target.attributes, ingested),
+                inline: ingested.inline.clone(),
+                placements: placements.clone(),
+                condition: &target.condition,
+                by,
+                completes: None,
+            };
+            self.catalog.put(&facts, put).await
+        };
+        let (version, facts) = self.change(permit, facts, put).await?;
+        Ok(Written { version, replicas: replicas(placements), versioned: facts.versioned() })
+    }
+
+    /// Refuses early what the commit would refuse anyway, before a long body is taken in.
+    pub(crate) async fn expect(
+        &self,
+        _permit: &Permit,
+        facts: &BucketFacts,
+        key: &ObjectKey,
+        condition: &WriteCondition,
+    ) -> Result<()> {
+        if condition.is_none() {
+            return Ok(());
+        }
+        let current = self.catalog.version(facts.id, key, None).await?;
+        let etag = current.as_ref().and_then(|version| version.object()).map(|object| &object.etag);
+        condition.failed_by(etag).map_or(Ok(()), |unexpected| Err(unexpected.into()))
+    }
+}
+
+fn object_facts(attributes: &Attributes, ingested: &Ingested) -> ObjectFacts {
+    ObjectFacts {
+        bytes: ingested.bytes,
+        etag: ingested.etag,
+        checksum: ingested.checksum.clone(),
+        headers: attributes.headers.clone(),
+        metadata: attributes.metadata.clone(),
+        tags: attributes.tags.clone(),
+        content: Content::Whole(ingested.extent.clone()),
+    }
+}
+
+/// Replicas that every piece has. What lies in the catalogue has one, at home.
+pub(crate) fn replicas(placements: &[(BlobId, Vec<Placement>)]) -> u16 {
+    let fewest = placements.iter().map(|(_, placed)| placed.len()).min().unwrap_or(1);
+    u16::try_from(fewest).unwrap_or(u16::MAX)
+}

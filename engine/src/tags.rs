@@ -1,0 +1,59 @@
+//! Tags of objects.
+
+use kernel::{BucketName, Caller, ObjectKey, Tags, Version, VersionName};
+use policy::Action;
+
+use crate::facts::BucketFacts;
+use crate::{Engine, Error, Missing, Result};
+
+impl Engine {
+    /// The version that carries the tags, and whether its bucket names versions.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid` (marker), `Denied`.
+    pub async fn object_tags(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+    ) -> Result<(Version, bool)> {
+        let facts = self.bucket_facts(bucket).await?;
+        let action = if version.is_some() { Action::GetObjectVersionTagging } else { Action::GetObjectTagging };
+        let permit = self.permit(caller, action, &facts, Some((key, version)))?;
+        Ok((self.find(&permit, &facts, key, version).await?, facts.versioned()))
+    }
+
+    /// Replaces the tags of an object; an empty set removes them.
+    ///
+    /// # Errors
+    /// As [`Engine::object_tags`].
+    pub async fn set_object_tags(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: Option<VersionName>,
+        tags: Tags,
+    ) -> Result<(Version, bool)> {
+        let facts = self.bucket_facts(bucket).await?;
+        let action = match (tags.is_empty(), version) {
+            (true, None) => Action::DeleteObjectTagging,
+            (true, Some(_)) => Action::DeleteObjectVersionTagging,
+            (false, None) => Action::PutObjectTagging,
+            (false, Some(_)) => Action::PutObjectVersionTagging,
+        };
+        let permit = self.permit(caller, action, &facts, Some((key, version)))?;
+        self.find(&permit, &facts, key, version).await?;
+        let by = &caller.to_string();
+        let tags = &tags;
+        let replace = |facts: BucketFacts| async move {
+            self.catalog.set_object_tags(&facts, key, version, tags.clone(), self.clock.now(), by).await
+        };
+        let (changed, facts) = self.change(&permit, facts, replace).await.map_err(|error| match error {
+            Error::NotFound(Missing::Version) if version.is_none() => Error::NotFound(Missing::Key { marker: None }),
+            other => other,
+        })?;
+        Ok((changed, facts.versioned()))
+    }
+}

@@ -1,0 +1,321 @@
+//! Multipart uploads: started, filled part by part in any order, completed into one version or given up.
+
+use kernel::{
+    Caller, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, ObjectFacts, Part, UploadId, VersionId,
+    VersionName,
+};
+use metadata::{Completion, NewPart, NewVersion, Upload};
+use policy::{Action, Permit};
+use storage::Hint;
+
+use crate::facts::BucketFacts;
+use crate::ingest::{Announced, Source};
+use crate::{
+    Body, CompleteUpload, CopyPart, CreateUpload, Engine, Error, Fault, Missing, NamedPart, PartPage, PutPart, Result,
+    Selection, UploadChecksum, UploadInfo, UploadName, Written,
+};
+
+/// Highest part number. Source: Amazon S3 User Guide, *Multipart upload limits*.
+const PARTS_MAX: u16 = 10_000;
+/// Parts read from the catalogue at a time.
+const PARTS_PER_READ: usize = 1_000;
+
+pub(crate) fn upload_info(upload: &Upload) -> UploadInfo {
+    let checksum =
+        UploadChecksum { algorithm: upload.algorithm, full_object: upload.full_object, chosen: upload.checksum_chosen };
+    UploadInfo { id: upload.id, key: upload.key.clone(), started: upload.started, checksum }
+}
+
+impl Engine {
+    /// Starts an upload.
+    ///
+    /// # Errors
+    /// `Invalid` when the checksum's algorithm and type do not go together; `NotFound`, `Denied`.
+    pub async fn create_upload(&self, caller: &Caller, create: CreateUpload) -> Result<UploadInfo> {
+        let facts = self.bucket_facts(&create.bucket).await?;
+        let permit = self.permit(caller, Action::PutObject, &facts, Some((&create.key, None)))?;
+        let (algorithm, full_object) = checksum_of_upload(create.checksum)?;
+        let started = self.clock.now();
+        let upload = Upload {
+            id: UploadId::random(started, &*self.entropy),
+            key: create.key,
+            started,
+            headers: create.attributes.headers,
+            metadata: create.attributes.metadata,
+            tags: create.attributes.tags,
+            algorithm,
+            full_object,
+            checksum_chosen: create.checksum.is_some(),
+        };
+        let (upload, by) = (&upload, &caller.to_string());
+        let create = |facts: BucketFacts| async move { self.catalog.create_upload(&facts, upload.clone(), by).await };
+        self.change(&permit, facts, create).await?;
+        Ok(upload_info(upload))
+    }
+
+    /// Writes a part; one of the same number is replaced. Durable when this returns `Ok`.
+    ///
+    /// # Errors
+    /// As [`Engine::put_object`]; `NotFound` (upload).
+    pub async fn put_part(&self, caller: &Caller, put: PutPart) -> Result<Part> {
+        check_number(put.number)?;
+        let (permit, facts, upload) = self.find_upload(caller, Action::PutObject, &put.upload).await?;
+        let named = put.algorithm.or_else(|| announced_algorithm(&put.body));
+        if let Some(named) = named.filter(|named| upload.checksum_chosen && *named != upload.algorithm) {
+            return Err(Error::Invalid(Fault::Request(format!(
+                "checksum type mismatch: the upload was started with {}, this part comes with {}",
+                upload.algorithm.name(),
+                named.name()
+            ))));
+        }
+        let source = Source::from_body(put.body, Some(upload.algorithm));
+        self.write_part(&permit, facts, &upload, put.number, source).await
+    }
+
+    /// Writes a part with bytes of an object.
+    ///
+    /// # Errors
+    /// As [`Engine::put_part`] and [`Engine::get_object`].
+    pub async fn copy_part(&self, caller: &Caller, copy: CopyPart) -> Result<(Part, Option<VersionName>)> {
+        check_number(copy.number)?;
+        let (permit, facts, upload) = self.find_upload(caller, Action::PutObject, &copy.upload).await?;
+        let selection = copy.range.map_or(Selection::All, |(first, last)| Selection::Between(first, last));
+        let (read, source_version) = self.read_source(caller, &copy.source, selection).await?;
+        let object_bytes = read.info.version.object().map_or(0, |object| object.bytes);
+        if let Some((first, last)) = copy.range.filter(|(first, last)| last < first || *last >= object_bytes) {
+            return Err(Error::Invalid(Fault::Argument {
+                name: "x-amz-copy-source-range",
+                reason: format!("bytes={first}-{last} is not within the {object_bytes} bytes of the source"),
+            }));
+        }
+        let bytes = read.info.range.map_or(object_bytes, |range| range.bytes());
+        let source = Source { stream: read.body, bytes, announced: Announced::default(), algorithm: upload.algorithm };
+        let part = self.write_part(&permit, facts, &upload, copy.number, source).await?;
+        Ok((part, source_version))
+    }
+
+    /// At most `limit` parts behind number `after`.
+    ///
+    /// # Errors
+    /// `NotFound`, `Denied`.
+    pub async fn list_parts(&self, caller: &Caller, name: UploadName, after: u16, limit: usize) -> Result<PartPage> {
+        let (_, _, upload) = self.find_upload(caller, Action::ListMultipartUploadParts, &name).await?;
+        let (parts, truncated) = self.catalog.parts(upload.id, after, limit).await?;
+        Ok(PartPage { upload: upload_info(&upload), parts, truncated })
+    }
+
+    /// Gives an upload up. Its parts' bytes are the sweep's.
+    ///
+    /// # Errors
+    /// `NotFound`, `Denied`.
+    pub async fn abort_upload(&self, caller: &Caller, name: UploadName) -> Result<()> {
+        let (permit, facts, upload) = self.find_upload(caller, Action::AbortMultipartUpload, &name).await?;
+        let (upload, by) = (&upload, &caller.to_string());
+        let abort =
+            |facts: BucketFacts| async move { self.catalog.abort_upload(&facts, upload, self.clock.now(), by).await };
+        self.change(&permit, facts, abort).await?;
+        Ok(())
+    }
+
+    /// Turns an upload into a version. Asked again after it has succeeded, it answers the same.
+    ///
+    /// # Errors
+    /// `Invalid` (part, order, size, checksum), `Precondition`, `NotFound`, `Denied`; none of them changes anything.
+    pub async fn complete_upload(&self, caller: &Caller, complete: CompleteUpload) -> Result<Written> {
+        let (permit, facts, upload) = match self.find_upload(caller, Action::PutObject, &complete.upload).await {
+            Err(Error::NotFound(Missing::Upload)) => return self.completed_before(caller, &complete).await,
+            found => found?,
+        };
+        let parts = self.choose(&permit, &upload, &complete.parts).await?;
+        let object = assemble(&upload, &parts)?;
+        verify_whole(&object, &complete)?;
+        let (id, by) = (VersionId::random(&*self.entropy), &caller.to_string());
+        let (upload, object, parts, condition) = (&upload, &object, &parts, &complete.condition);
+        let put = |facts: BucketFacts| async move {
+            let put = NewVersion {
+                key: &upload.key,
+                id,
+                now: self.clock.now(),
+                facts: object.clone(),
+                inline: None,
+                placements: Vec::new(),
+                condition,
+                by,
+                completes: Some(Completion { upload, parts: parts.clone() }),
+            };
+            self.catalog.put(&facts, put).await
+        };
+        match self.change(&permit, facts, put).await {
+            Ok((version, facts)) => Ok(Written { version, replicas: 1, versioned: facts.versioned() }),
+            Err(Error::NotFound(Missing::Upload)) => self.completed_before(caller, &complete).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn find_upload(
+        &self,
+        caller: &Caller,
+        action: Action,
+        name: &UploadName,
+    ) -> Result<(Permit, BucketFacts, Upload)> {
+        let facts = self.bucket_facts(&name.bucket).await?;
+        let permit = self.permit(caller, action, &facts, Some((&name.key, None)))?;
+        let upload = self.catalog.upload(facts.id, &name.key, name.id).await?;
+        Ok((permit, facts, upload.ok_or(Error::NotFound(Missing::Upload))?))
+    }
+
+    async fn write_part(
+        &self,
+        permit: &Permit,
+        facts: BucketFacts,
+        upload: &Upload,
+        number: u16,
+        source: Source,
+    ) -> Result<Part> {
+        let hint =
+            Hint { bucket: facts.id, key: upload.key.clone(), version: *upload.id.as_bytes(), part: Some(number) };
+        let ingested = self.ingest(permit, hint, source).await?;
+        let part = Part {
+            number,
+            bytes: ingested.bytes,
+            etag: ingested.etag,
+            checksum: ingested.checksum.clone(),
+            modified: self.clock.now(),
+            extent: ingested.extent.clone(),
+        };
+        let placements = &self.placements(&part.extent);
+        let (new_part, inline) = (&part, &ingested.inline);
+        let put = |facts: BucketFacts| async move {
+            let new = NewPart { part: new_part.clone(), inline: inline.clone(), placements: placements.clone() };
+            self.catalog.put_part(&facts, upload, new).await
+        };
+        match self.change(permit, facts, put).await {
+            Ok(_) => Ok(part),
+            Err(error) => {
+                if !matches!(error, Error::Unavailable { .. }) {
+                    self.discard(ingested).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The parts that a completion names, compared with those that were written.
+    async fn choose(&self, _permit: &Permit, upload: &Upload, named: &[NamedPart]) -> Result<Vec<Part>> {
+        if named.windows(2).any(|pair| pair[0].number >= pair[1].number) {
+            return Err(Error::Invalid(Fault::PartOrder));
+        }
+        let mut written = Vec::with_capacity(named.len());
+        loop {
+            let after = written.last().map_or(0, |part: &Part| part.number);
+            let (parts, truncated) = self.catalog.parts(upload.id, after, PARTS_PER_READ).await?;
+            written.extend(parts);
+            if !truncated {
+                break;
+            }
+        }
+        let mut chosen = Vec::with_capacity(named.len());
+        for name in named {
+            let found = written.binary_search_by_key(&name.number, |part| part.number);
+            let part = found.ok().map(|place| &written[place]).filter(|part| is_named_by(part, name));
+            chosen.push(part.ok_or(Error::Invalid(Fault::Part { number: name.number }))?.clone());
+        }
+        let (min, but_last) = (self.settings.part_bytes_min, chosen.len().saturating_sub(1));
+        if let Some(small) = chosen.iter().take(but_last).find(|part| part.bytes < min) {
+            return Err(Error::Invalid(Fault::PartTooSmall { number: small.number, bytes: small.bytes, min }));
+        }
+        Ok(chosen)
+    }
+
+    /// The answer to a completion that was given before: the client may not have seen it.
+    async fn completed_before(&self, caller: &Caller, complete: &CompleteUpload) -> Result<Written> {
+        let facts = self.bucket_facts(&complete.upload.bucket).await?;
+        let key = &complete.upload.key;
+        self.permit(caller, Action::PutObject, &facts, Some((key, None)))?;
+        let current = self.catalog.version(facts.id, key, None).await?;
+        let version = current.filter(|version| {
+            let content = version.object().map(|object| &object.content);
+            matches!(content, Some(Content::Parts { list, .. }) if *list == complete.upload.id)
+        });
+        let version = version.ok_or(Error::NotFound(Missing::Upload))?;
+        Ok(Written { version, replicas: 1, versioned: facts.versioned() })
+    }
+}
+
+fn check_number(number: u16) -> Result<()> {
+    if (1..=PARTS_MAX).contains(&number) {
+        return Ok(());
+    }
+    let reason = format!("must be between 1 and {PARTS_MAX}");
+    Err(Error::Invalid(Fault::Argument { name: "partNumber", reason }))
+}
+
+fn announced_algorithm(body: &Body) -> Option<ChecksumAlgorithm> {
+    let in_header = body.checksums.first().map(|(algorithm, _)| *algorithm);
+    in_header.or_else(|| body.trailer.as_ref().map(|(algorithm, _)| *algorithm))
+}
+
+/// The algorithm of an upload and whether its checksum covers all bytes.
+///
+/// Source: Amazon S3 User Guide, *Checking object integrity*, "Full object and composite checksum types".
+fn checksum_of_upload(chosen: Option<(ChecksumAlgorithm, Option<bool>)>) -> Result<(ChecksumAlgorithm, bool)> {
+    let Some((algorithm, full_object)) = chosen else {
+        return Ok((ChecksumAlgorithm::Crc64Nvme, true));
+    };
+    let full_object = full_object.unwrap_or(algorithm == ChecksumAlgorithm::Crc64Nvme);
+    let possible = if full_object { algorithm.combines() } else { algorithm != ChecksumAlgorithm::Crc64Nvme };
+    if possible {
+        return Ok((algorithm, full_object));
+    }
+    let scope = if full_object { "FULL_OBJECT" } else { "COMPOSITE" };
+    let name = algorithm.name();
+    Err(Error::Invalid(Fault::Request(format!("the {scope} checksum type cannot be used with {name}"))))
+}
+
+fn is_named_by(part: &Part, name: &NamedPart) -> bool {
+    let checksum_fits = name.checksum.as_ref().is_none_or(|(algorithm, value)| {
+        // A checksum of another algorithm than the upload's was verified when the part came, and is not kept.
+        *algorithm != part.checksum.algorithm || *value == part.checksum.value
+    });
+    name.etag == Some(part.etag) && checksum_fits
+}
+
+fn assemble(upload: &Upload, parts: &[Part]) -> Result<ObjectFacts> {
+    let count = u16::try_from(parts.len()).map_err(|_| Error::Bug("more parts than part numbers"))?;
+    let mut digests = Vec::with_capacity(parts.len() * 16);
+    parts.iter().for_each(|part| digests.extend_from_slice(&part.etag.md5));
+    let (scope, value) = if upload.full_object {
+        let values = parts.iter().map(|part| (part.checksum.value.as_slice(), part.bytes));
+        let whole = storage::combine(upload.algorithm, values);
+        (ChecksumScope::FullObject, whole.ok_or(Error::Bug("a checksum of parts that does not add up"))?)
+    } else {
+        let values = parts.iter().map(|part| part.checksum.value.as_slice());
+        (ChecksumScope::Composite { parts: count }, storage::composite(upload.algorithm, values))
+    };
+    Ok(ObjectFacts {
+        bytes: parts.iter().map(|part| part.bytes).sum(),
+        etag: ETag { md5: storage::md5_of(&digests), parts: Some(count) },
+        checksum: Checksum { algorithm: upload.algorithm, scope, value },
+        headers: upload.headers.clone(),
+        metadata: upload.metadata.clone(),
+        tags: upload.tags.clone(),
+        content: Content::Parts { list: upload.id, count },
+    })
+}
+
+fn verify_whole(object: &ObjectFacts, complete: &CompleteUpload) -> Result<()> {
+    if let Some(announced) = complete.bytes.filter(|bytes| *bytes != object.bytes) {
+        return Err(Error::Invalid(Fault::BodyLength { announced, came: object.bytes }));
+    }
+    let full_object = matches!(object.checksum.scope, ChecksumScope::FullObject);
+    if complete.full_object.is_some_and(|asked| asked != full_object) {
+        let reason = "the checksum type is not the one the upload was started with".to_owned();
+        return Err(Error::Invalid(Fault::Request(reason)));
+    }
+    if let Some((algorithm, value)) = &complete.checksum
+        && (*algorithm != object.checksum.algorithm || *value != object.checksum.value)
+    {
+        return Err(Error::Invalid(Fault::ChecksumDiffers(*algorithm)));
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! The doorman. Every request enters here and every answer leaves here.
+//!
+//! A request gets its name, is asked whether it belongs to the lake's own paths, judged by its head, and admitted if
+//! there is room; then it goes to s3s with its body under watch. On the way out the answer is given the request's name,
+//! errors that s3s made of a failed body are put right, and the request is counted and logged when its last byte is gone.
+
+mod aws_chunked;
+pub(crate) mod body;
+pub(crate) mod body_fault;
+mod head;
+mod lake;
+mod mechanism;
+pub(crate) mod payload;
+pub(crate) mod query;
+pub(crate) mod refusal;
+mod reply;
+pub(crate) mod trace;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::header::{CONTENT_LENGTH, RETRY_AFTER, SERVER};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body as _;
+use kernel::{Clock, Entropy, Region};
+use s3s::{HttpError, HttpRequest, HttpResponse, StdError};
+use tokio::sync::Semaphore;
+
+use crate::Limits;
+use crate::listen::Activity;
+use crate::meters::GatewayMeters;
+use crate::virtual_host::{Place, VirtualHosts};
+use body::{RequestBody, Watch};
+pub(crate) use lake::LakeFacts;
+use refusal::Refusal;
+use reply::{Closing, Reply};
+use trace::{RequestTrace, Resolved};
+
+/// Where a request comes from.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) activity: Arc<Activity>,
+}
+
+/// What stands behind the door.
+pub(crate) type Inner = Box<dyn Fn(HttpRequest) -> BoxFuture<'static, Result<HttpResponse, HttpError>> + Send + Sync>;
+
+/// What the doorman is made of.
+pub(crate) struct FrontParts {
+    pub(crate) inner: Inner,
+    pub(crate) lake: LakeFacts,
+    pub(crate) virtual_hosts: VirtualHosts,
+    pub(crate) region: Region,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) meters: Arc<GatewayMeters>,
+}
+
+/// The doorman.
+pub(crate) struct Front {
+    parts: FrontParts,
+    watch: Watch,
+    requests: Arc<Semaphore>,
+    host_id: Arc<str>,
+    host_id_header: Option<HeaderValue>,
+}
+
+/// A head that may go on, and what its body must be.
+struct Entering {
+    parts: Parts,
+    payload: payload::Payload,
+}
+
+impl Front {
+    pub(crate) fn new(parts: FrontParts) -> Self {
+        let host_id: Arc<str> = hex::encode(parts.entropy.array::<16>()).into();
+        let watch = Watch {
+            clock: Arc::clone(&parts.clock),
+            limits: Arc::clone(&parts.limits),
+            buffers: Arc::new(Semaphore::new(parts.limits.buffered_bytes_max / 1024)),
+        };
+        Self {
+            watch,
+            requests: Arc::new(Semaphore::new(parts.limits.requests_max)),
+            host_id_header: HeaderValue::from_str(&host_id).ok(),
+            host_id,
+            parts,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &Arc<Limits> {
+        &self.parts.limits
+    }
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.parts.clock
+    }
+    pub(crate) fn meters(&self) -> &Arc<GatewayMeters> {
+        &self.parts.meters
+    }
+
+    /// Answers one request.
+    pub(crate) async fn answer<B>(&self, request: Request<B>, peer: &Peer) -> Response<Reply>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<StdError>,
+    {
+        let begun = self.parts.clock.monotonic();
+        let trace = Arc::new(RequestTrace::new(self.parts.entropy.as_ref(), &self.host_id, begun, &self.parts.meters));
+        let (parts, body) = request.into_parts();
+        let method = parts.method.clone();
+        let resource = parts.uri.path().to_owned();
+        let mut closing = Closing::new(Arc::clone(&trace), Arc::clone(&self.parts.clock), peer, method.clone());
+        // From here on, a body that is not read to its end is noticed.
+        let body = RequestBody::new(body, self.watch.clone(), Arc::clone(&trace), Arc::clone(&peer.activity));
+        let mut response = match self.handle(parts, body, &trace, &mut closing).await {
+            Ok(response) => response,
+            Err(refusal) => refusal.into_response(&trace, &resource),
+        };
+        self.dress(&mut response, &trace, &resource, &method);
+        let declared = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        closing.answered(response.status(), declared.or_else(|| response.body().size_hint().exact()));
+        response.map(|body| Reply::new(body, closing))
+    }
+
+    async fn handle<B>(
+        &self,
+        parts: Parts,
+        body: RequestBody<B>,
+        trace: &Arc<RequestTrace>,
+        closing: &mut Closing,
+    ) -> Result<HttpResponse, Refusal>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<StdError>,
+    {
+        if let Some(answer) = self.lake(&parts, trace) {
+            return answer;
+        }
+        let Entering { mut parts, payload } = self.judge(parts, body.is_end_stream())?;
+        match Arc::clone(&self.requests).try_acquire_owned() {
+            Ok(admission) => closing.admit(admission),
+            Err(_) => {
+                self.parts.meters.requests_refused.add(1);
+                return Err(Refusal::slow_down());
+            }
+        }
+        let mut body = body;
+        body.expect(payload);
+        parts.extensions.insert(Arc::clone(trace));
+        let request = Request::from_parts(parts, s3s::Body::http_body_unsync(body));
+        let answer = (self.parts.inner)(request).await;
+        match (answer, trace.fault()) {
+            // An error after the body failed is that failure, whatever it was taken for: s3s makes `500` of it.
+            (Ok(response), Some(fault)) if is_error(response.status()) => Err(fault.refusal()),
+            (Ok(response), _) => Ok(response),
+            (Err(error), _) => Err(unwritable(&error, trace)),
+        }
+    }
+
+    /// The lake's own paths; not where the host names a bucket, in which `_lake/…` is a key like any other.
+    fn lake(&self, parts: &Parts, trace: &RequestTrace) -> Option<Result<HttpResponse, Refusal>> {
+        if !parts.uri.path().starts_with(lake::PREFIX) {
+            return None;
+        }
+        if head::host(parts).is_ok_and(|host| self.parts.virtual_hosts.place(host) != Place::Path) {
+            return None;
+        }
+        let (operation, answer) = self.parts.lake.answer(parts);
+        trace.resolve(Resolved {
+            operation: self.parts.meters.operation(operation),
+            bucket: None,
+            key: None,
+            caller: None,
+        });
+        Some(answer)
+    }
+
+    fn judge(&self, mut parts: Parts, body_is_empty: bool) -> Result<Entering, Refusal> {
+        head::host(&parts)?;
+        let judged = head::judge(&mut parts, body_is_empty, &self.parts.region, &self.parts.limits)?;
+        Ok(Entering { parts, payload: judged.payload })
+    }
+
+    /// What every answer bears.
+    fn dress(&self, response: &mut HttpResponse, trace: &RequestTrace, resource: &str, method: &Method) {
+        let status = response.status();
+        if *method == Method::HEAD {
+            // Nothing may follow the head, and hyper takes lengths from the body unless a header tells.
+            if let Some(length) = response.body().size_hint().exact().filter(|bytes| *bytes > 0)
+                && !response.headers().contains_key(CONTENT_LENGTH)
+                && !is_error(status)
+            {
+                response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            *response.body_mut() = s3s::Body::empty();
+        } else if is_error(status) {
+            refusal::name_request(response, trace, resource);
+        }
+        let headers = response.headers_mut();
+        headers.insert(SERVER, HeaderValue::from_static("twinlake"));
+        for (name, id) in [("x-amz-request-id", trace.id_header()), ("x-amz-id-2", self.host_id_header.clone())] {
+            if let Some(id) = id {
+                headers.insert(name, id);
+            }
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+    }
+}
+
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+/// s3s could not write its answer. Before the operation is known that is an error whose message cannot stand in XML,
+/// because it repeats what the client sent.
+fn unwritable(error: &HttpError, trace: &RequestTrace) -> Refusal {
+    if trace.resolved().is_none() {
+        return Refusal::bad_request("InvalidRequest", "The request holds characters that are not allowed.");
+    }
+    tracing::error!(request_id = trace.id(), error = error as &(dyn std::error::Error + 'static), "no answer");
+    Refusal::internal()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

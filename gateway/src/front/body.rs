@@ -1,0 +1,338 @@
+//! The body of a request, watched while s3s and the operations read it: its pace, its framing, and for documents (XML,
+//! JSON) their size, hash and markup. What is watched for is settled when the first byte is asked for, because only then
+//! is the operation known.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use kernel::Clock;
+use s3s::StdError;
+use s3s::crypto::{Checksum, Sha256};
+use tokio::sync::Semaphore;
+
+use super::aws_chunked::Framing;
+use super::body_fault::{BodyFault, BodyFaultKind};
+use super::payload::Payload;
+use super::trace::RequestTrace;
+use crate::Limits;
+use crate::alarm::Alarm;
+use crate::listen::Activity;
+use crate::s3_error::BodyIdle;
+
+/// What all watched bodies share.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Arc<Limits>,
+    /// KiB that may be held in memory.
+    pub(crate) buffers: Arc<Semaphore>,
+}
+
+/// A request's body.
+pub(crate) struct RequestBody<B> {
+    inner: B,
+    watch: Watch,
+    trace: Arc<RequestTrace>,
+    activity: Arc<Activity>,
+    pace: Pace,
+    payload: Payload,
+    reading: Reading,
+    /// Bytes that have come.
+    came: u64,
+    /// Bytes announced, if they were.
+    announced: Option<u64>,
+}
+
+/// What is looked at in the bytes.
+enum Reading {
+    /// Nothing was asked for yet.
+    Before,
+    /// Bytes as they are.
+    Plain,
+    Chunked {
+        framing: Framing,
+        signed: bool,
+    },
+    Document(Document),
+    /// The end, or a fault, was given out.
+    After,
+}
+
+/// Operations whose body is the object's bytes; every other body is a document.
+const BODY_IS_STREAM: [&str; 5] =
+    ["PostObject", "PutObject", "PutObjectAnnotation", "UploadPart", "WriteGetObjectResponse"];
+
+/// Whether the operation's body is a stream of bytes.
+pub(crate) fn body_is_stream(operation: &str) -> bool {
+    BODY_IS_STREAM.contains(&operation)
+}
+
+impl<B> RequestBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<StdError>,
+{
+    pub(crate) fn new(inner: B, watch: Watch, trace: Arc<RequestTrace>, activity: Arc<Activity>) -> Self {
+        let announced = inner.size_hint().exact();
+        Self {
+            pace: Pace::new(Arc::clone(&watch.clock), &watch.limits),
+            inner,
+            watch,
+            trace,
+            activity,
+            payload: Payload::Unsigned,
+            reading: Reading::Before,
+            came: 0,
+            announced,
+        }
+    }
+
+    /// Tells what `x-amz-content-sha256` says of the body.
+    pub(crate) fn expect(&mut self, payload: Payload) {
+        self.payload = payload;
+    }
+
+    fn begin(&mut self) -> Result<(), BodyFaultKind> {
+        let operation = self.trace.resolved().map(|resolved| resolved.operation.name());
+        self.reading = match (self.payload, operation) {
+            (Payload::Chunked { signed }, _) => Reading::Chunked { framing: Framing::new(), signed },
+            // A form is read before its operation is known; s3s bounds its fields.
+            (_, None) => Reading::Plain,
+            (_, Some(name)) if body_is_stream(name) => Reading::Plain,
+            (payload, Some(name)) => {
+                if self.announced.is_some_and(|bytes| bytes > self.watch.limits.document_bytes_max as u64) {
+                    return Err(BodyFaultKind::DocumentTooLarge);
+                }
+                Reading::Document(Document::new(payload, name != "PutBucketPolicy"))
+            }
+        };
+        Ok(())
+    }
+
+    fn data(&mut self, data: &[u8]) -> Result<(), BodyFaultKind> {
+        self.came += data.len() as u64;
+        self.trace.received(data.len() as u64);
+        match &mut self.reading {
+            Reading::Chunked { framing, signed } => {
+                let (signed, watch, trace) = (*signed, &self.watch, &self.trace);
+                framing.advance(data, |size| {
+                    // s3s refuses larger chunks by their header.
+                    let held = size.min(watch.limits.chunk_bytes_max as u64);
+                    if signed { hold(watch, trace, held, false) } else { Ok(()) }
+                })
+            }
+            Reading::Document(document) => {
+                if self.came > self.watch.limits.document_bytes_max as u64 {
+                    return Err(BodyFaultKind::DocumentTooLarge);
+                }
+                hold(&self.watch, &self.trace, data.len() as u64, true)?;
+                document.advance(data)?;
+                // Whoever reads a body of known length may not ask for its end.
+                if self.announced == Some(self.came) { document.finish() } else { Ok(()) }
+            }
+            Reading::Before | Reading::Plain | Reading::After => Ok(()),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), BodyFaultKind> {
+        match std::mem::replace(&mut self.reading, Reading::After) {
+            Reading::Chunked { framing, .. } => framing.finish(),
+            Reading::Document(mut document) => document.finish(),
+            Reading::Before | Reading::Plain | Reading::After => Ok(()),
+        }
+    }
+
+    fn fault(
+        &mut self,
+        kind: BodyFaultKind,
+        source: Option<StdError>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        self.reading = Reading::After;
+        self.activity.abandon_body();
+        self.trace.fail(kind);
+        Poll::Ready(Some(Err(BodyFault { kind, source })))
+    }
+}
+
+/// Takes the right to hold `bytes` more for the request, or these in place of what it holds.
+fn hold(watch: &Watch, trace: &RequestTrace, bytes: u64, in_addition: bool) -> Result<(), BodyFaultKind> {
+    if !in_addition {
+        trace.release();
+    }
+    let Ok(kib) = u32::try_from(bytes.div_ceil(1024)) else {
+        return Err(BodyFaultKind::Busy);
+    };
+    match Arc::clone(&watch.buffers).try_acquire_many_owned(kib) {
+        Ok(permit) => {
+            trace.hold(permit, in_addition);
+            Ok(())
+        }
+        Err(_) => {
+            trace.meters.buffers_refused.add(1);
+            Err(BodyFaultKind::Busy)
+        }
+    }
+}
+
+impl<B> Body for RequestBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<StdError>,
+{
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let this = self.get_mut();
+        match this.reading {
+            Reading::After => return Poll::Ready(None),
+            Reading::Before => {
+                if let Err(kind) = this.begin() {
+                    return this.fault(kind, None);
+                }
+            }
+            _ => {}
+        }
+        match Pin::new(&mut this.inner).poll_frame(cx) {
+            Poll::Pending if this.pace.waits_too_long(cx) => this.fault(BodyFaultKind::Idle, Some(Box::new(BodyIdle))),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(frame))) => {
+                let data = frame.data_ref().map_or(&[][..], |data| data.as_ref());
+                this.pace.came(data.len() as u64);
+                match this.data(data) {
+                    Ok(()) => Poll::Ready(Some(Ok(frame))),
+                    Err(kind) => this.fault(kind, None),
+                }
+            }
+            Poll::Ready(Some(Err(error))) => this.fault(BodyFaultKind::Broken, Some(error.into())),
+            Poll::Ready(None) => match this.end() {
+                Ok(()) => Poll::Ready(None),
+                Err(kind) => this.fault(kind, None),
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match (&self.reading, self.payload) {
+            (Reading::After, _) => true,
+            // The end of these is still to be judged.
+            (_, Payload::Chunked { .. }) => false,
+            _ => self.inner.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl<B> Drop for RequestBody<B> {
+    fn drop(&mut self) {
+        let complete = matches!(self.reading, Reading::After) || self.announced == Some(self.came);
+        if !complete {
+            self.activity.abandon_body();
+        }
+    }
+}
+
+/// Measures a body's pace: only the time in which the reader waited for the client counts, so that a slow disk is not
+/// held against it.
+struct Pace {
+    alarm: Alarm,
+    window: Duration,
+    bytes_min: u64,
+    waited: Duration,
+    waiting_since: Option<Duration>,
+    came: u64,
+}
+
+impl Pace {
+    fn new(clock: Arc<dyn Clock>, limits: &Limits) -> Self {
+        Self {
+            alarm: Alarm::new(clock),
+            window: limits.body_wait,
+            bytes_min: bytes_min(limits),
+            waited: Duration::ZERO,
+            waiting_since: None,
+            came: 0,
+        }
+    }
+
+    /// Some bytes came.
+    fn came(&mut self, bytes: u64) {
+        if let Some(since) = self.waiting_since.take() {
+            self.waited += self.alarm.now().saturating_sub(since);
+        }
+        self.came = self.came.saturating_add(bytes);
+        if self.came >= self.bytes_min {
+            self.came = 0;
+            self.waited = Duration::ZERO;
+        }
+    }
+
+    /// No bytes are there: whether the client has now had its time.
+    fn waits_too_long(&mut self, cx: &mut Context<'_>) -> bool {
+        let since = *self.waiting_since.get_or_insert_with(|| self.alarm.now());
+        let left = self.window.saturating_sub(self.waited);
+        self.alarm.poll(since + left, cx).is_ready()
+    }
+}
+
+/// What a body must bring in one window.
+fn bytes_min(limits: &Limits) -> u64 {
+    let bytes = u128::from(limits.body_bytes_per_second_min) * limits.body_wait.as_millis() / 1000;
+    u64::try_from(bytes).unwrap_or(u64::MAX).max(1)
+}
+
+/// Looks over an XML or JSON body.
+struct Document {
+    hash: Option<(Sha256, [u8; 32])>,
+    is_xml: bool,
+    markup: Markup,
+}
+
+/// How much of `<!` was just read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Markup {
+    Text,
+    Less,
+    LessBang,
+}
+
+impl Document {
+    fn new(payload: Payload, is_xml: bool) -> Self {
+        let hash = match payload {
+            Payload::Hash(expected) => Some((Sha256::new(), expected)),
+            Payload::Unsigned | Payload::Chunked { .. } => None,
+        };
+        Self { hash, is_xml, markup: Markup::Text }
+    }
+
+    fn advance(&mut self, data: &[u8]) -> Result<(), BodyFaultKind> {
+        if let Some((hash, _)) = &mut self.hash {
+            hash.update(data);
+        }
+        if !self.is_xml {
+            return Ok(());
+        }
+        for byte in data {
+            self.markup = match (self.markup, byte) {
+                // `<!--` is a comment, which s3s reads right.
+                (Markup::LessBang, byte) if *byte != b'-' => return Err(BodyFaultKind::Markup),
+                (Markup::Less, b'!') => Markup::LessBang,
+                (_, b'<') => Markup::Less,
+                _ => Markup::Text,
+            };
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), BodyFaultKind> {
+        let Some((hash, expected)) = self.hash.take() else { return Ok(()) };
+        if hash.finalize().as_ref() == expected { Ok(()) } else { Err(BodyFaultKind::HashDiffers) }
+    }
+}

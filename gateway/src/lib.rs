@@ -1,0 +1,176 @@
+//! The S3 face of the lake.
+//!
+//! A request passes through three rooms. `listen` holds the sockets: it counts connections, waits for first bytes,
+//! shakes hands over TLS and lets everybody finish when the server stops. `front` is the doorman: it judges a request
+//! by its head alone, before a byte of its body is read, and watches the body while others read it. Behind it s3s checks
+//! the signature and parses, and the S3 operations (`s3`, `translate`) translate between its words and those of the
+//! engine. Who may do what is not decided here: the gateway only finds out who is calling (`credentials`).
+//!
+//! ```text
+//! socket → listen (wire, tls) → front (head, body) → s3s → credentials → s3 → engine
+//! ```
+
+mod alarm;
+mod credentials;
+mod front;
+mod limits;
+mod listen;
+mod meters;
+mod s3;
+mod s3_error;
+#[cfg(test)]
+mod testing;
+mod translate;
+mod virtual_host;
+
+use std::io;
+use std::sync::Arc;
+
+use engine::Engine;
+use kernel::{BucketName, Clock, Entropy, Region};
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::validation::NameValidation;
+use tokio::net::TcpListener;
+
+pub use credentials::{RootCredentials, Secret};
+pub use limits::Limits;
+pub use listen::{TlsError, tls_config};
+pub use meters::{GatewayMeters, OperationMeters};
+
+use credentials::{Introduction, KeyRing};
+use front::{Front, FrontParts, LakeFacts};
+use s3::S3Face;
+use virtual_host::VirtualHosts;
+
+/// The tracing target of the one line that is written per request.
+pub const REQUEST_LOG_TARGET: &str = "gateway::request";
+
+/// Tracing targets whose lines may hold signatures, headers or bodies, each with the most that may be switched on: s3s
+/// prints malformed bodies at `error` and expected signatures at `debug`, the HTTP libraries print headers at `debug` and
+/// `trace`. Nothing is lost: every request has its line under [`REQUEST_LOG_TARGET`].
+pub const CAPPED_LOG_TARGETS: [(&str, &str); 8] = [
+    ("s3s", "off"),
+    ("s3s_multipart", "off"),
+    ("s3s_sigv2", "off"),
+    ("s3s_sigv4", "off"),
+    ("h2", "info"),
+    ("hyper", "info"),
+    ("hyper_util", "info"),
+    ("rustls", "info"),
+];
+
+/// What a gateway is made of.
+pub struct GatewayParts {
+    /// The operations of the lake.
+    pub engine: Arc<Engine>,
+    /// The root identity's keys.
+    pub root: RootCredentials,
+    /// The canonical user id that owns every bucket: 64 hex digits.
+    pub owner: String,
+    /// The region that requests must be signed for.
+    pub region: Region,
+    /// Base domains of virtual-host style; none means path style only.
+    pub domains: Vec<String>,
+    /// The bounds of the edge.
+    pub limits: Limits,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// What `/_lake/metrics` answers: Prometheus text.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// The bearer token of `/_lake/metrics`.
+    pub metrics_token: Secret,
+    /// What `/_lake/health/ready` answers; the reason goes to the log only.
+    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+}
+
+/// The gateway: answers S3 requests on any number of listeners.
+pub struct Gateway {
+    front: Arc<Front>,
+}
+
+impl Gateway {
+    /// Puts a gateway together.
+    pub fn new(parts: GatewayParts) -> Arc<Self> {
+        let virtual_hosts = VirtualHosts::new(&parts.domains);
+        let face = S3Face::new(parts.engine, parts.region.clone(), parts.owner);
+        let service = s3_service(face, &parts.root, &parts.region, &parts.limits, virtual_hosts.clone());
+        let front = Front::new(FrontParts {
+            inner: Box::new(move |request| {
+                let service = service.clone();
+                Box::pin(async move { service.call(request).await })
+            }),
+            lake: LakeFacts { metrics: parts.metrics, metrics_token: parts.metrics_token, ready: parts.ready },
+            virtual_hosts,
+            region: parts.region,
+            limits: Arc::new(parts.limits),
+            clock: parts.clock,
+            entropy: parts.entropy,
+            meters: Arc::default(),
+        });
+        Arc::new(Self { front: Arc::new(front) })
+    }
+
+    /// What the gateway counts.
+    pub fn meters(&self) -> &GatewayMeters {
+        self.front.meters()
+    }
+
+    /// Answers requests on `listener` until `shutdown` ends; over TLS only, if `tls` is given. Returns once requests
+    /// under way have finished or [`Limits::drain_wait`] has passed.
+    ///
+    /// # Errors
+    /// None today: a listener that cannot accept is tried again.
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        listen::serve(Arc::clone(&self.front), listener, tls, shutdown).await
+    }
+}
+
+/// s3s, set to what S3 allows and no more.
+fn s3_service(
+    face: impl s3s::S3,
+    root: &RootCredentials,
+    region: &Region,
+    limits: &Limits,
+    virtual_hosts: VirtualHosts,
+) -> S3Service {
+    let mut config = S3Config::default();
+    config.expected_region =
+        Some(s3s::region::Region::new(region.as_str().into()).expect("s3s allows every region that the kernel allows"));
+    config.sig_v4_allowed_services = vec!["s3".into()];
+    config.enable_sig_v2 = false;
+    config.presigned_url_max_expires_secs = 7 * 24 * 60 * 60;
+    config.aws_chunked_stream_max_chunk_size = limits.chunk_bytes_max;
+    config.xml_max_body_size = limits.document_bytes_max;
+    config.put_object_max_size = Some(5 << 30);
+    config.post_object_max_file_size = 5 << 30;
+    config.form_max_field_size = 64 << 10;
+    config.form_max_fields_size = 1 << 20;
+    config.form_max_parts = 100;
+    config.normalize_forward_slash_path = false;
+    // SDKs name the operation in `x-id`; one that misnames it is better routed by what it sends, as S3 does.
+    config.operation_id_routing = false;
+    let mut builder = S3ServiceBuilder::new(face);
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+    builder.set_auth(KeyRing::new(root));
+    builder.set_access(Introduction);
+    builder.set_host(virtual_hosts);
+    builder.set_validation(BucketNames);
+    builder.build()
+}
+
+/// The bucket names of the kernel.
+struct BucketNames;
+
+impl NameValidation for BucketNames {
+    fn validate_bucket_name(&self, name: &str) -> bool {
+        BucketName::new(name).is_ok()
+    }
+}

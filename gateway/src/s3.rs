@@ -1,0 +1,157 @@
+//! The S3 operations: what s3s has parsed goes to the engine, and what the engine answers goes back.
+//!
+//! Each operation is a function in the file of its subject. It first passes [`S3Face::admit`], which finds the caller
+//! and refuses what is not honoured, then translates, asks the engine, and translates the answer. Whether the caller may
+//! is the engine's affair; what an error is called is [`crate::s3_error`]'s.
+
+mod attributes;
+mod buckets;
+mod copy;
+mod delete;
+mod list;
+mod multipart;
+mod objects;
+mod tagging;
+mod truths;
+
+use std::sync::Arc;
+
+use engine::{Engine, Written};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use kernel::{Caller, Region};
+use s3s::dto::*;
+use s3s::{S3, S3Error, S3Request, S3Response, S3Result};
+
+use crate::front::trace::RequestTrace;
+use crate::s3_error::{self, Failure, Mistake};
+use crate::translate::{names, unhonoured};
+
+/// What every operation ends in.
+type Answer<T> = Result<S3Response<T>, Failure>;
+
+/// The S3 operations over an engine.
+pub(crate) struct S3Face {
+    engine: Arc<Engine>,
+    region: Region,
+    owner: String,
+}
+
+impl S3Face {
+    /// A face for an engine in a region, whose buckets all belong to `owner`: a canonical user id, 64 hex digits.
+    pub(crate) fn new(engine: Arc<Engine>, region: Region, owner: String) -> Self {
+        Self { engine, region, owner }
+    }
+
+    /// Who is calling, once the request asks for nothing that is not honoured.
+    fn admit<T>(&self, request: &S3Request<T>) -> Result<Caller, Mistake> {
+        unhonoured::refuse(&request.headers, &self.owner)?;
+        Ok(request.extensions.get::<Caller>().cloned().unwrap_or(Caller::Anonymous))
+    }
+
+    /// Who owns everything.
+    fn owner(&self) -> Owner {
+        Owner { display_name: Some(OWNER_NAME.to_owned()), id: Some(self.owner.clone()) }
+    }
+}
+
+fn trace_of<T>(request: &S3Request<T>) -> Option<Arc<RequestTrace>> {
+    request.extensions.get::<Arc<RequestTrace>>().cloned()
+}
+
+/// The answer to a failure, which goes to the log where it is ours.
+fn answer(failure: Failure, trace: Option<&RequestTrace>) -> S3Error {
+    s3_error::report(&failure, trace.map_or("", RequestTrace::id));
+    failure.into()
+}
+
+/// What the owner is called in answers.
+const OWNER_NAME: &str = "root";
+
+/// All bytes are sealed, always.
+fn sealed() -> Option<ServerSideEncryption> {
+    Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256))
+}
+
+/// The version that the answer to a write names. A write that replaced the null version names none.
+fn version_written(written: &Written) -> Option<String> {
+    let names_versions = written.versioned && !written.version.is_null;
+    names_versions.then(|| names::version_text(written.version.name()))
+}
+
+/// The headers that say where in the order of all changes a write stands, and how many replicas hold it.
+fn receipt(written: &Written) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    place(&mut headers, written.version.sequence);
+    headers.insert(HeaderName::from_static("x-lake-replicas"), HeaderValue::from(written.replicas));
+    headers
+}
+
+/// The header that says where in the order of all changes a change stands.
+fn place(headers: &mut HeaderMap, sequence: kernel::Sequence) {
+    if let Ok(value) = HeaderValue::try_from(sequence.to_string()) {
+        headers.insert(HeaderName::from_static("x-lake-sequence"), value);
+    }
+}
+
+/// The table of operations. What is not in it, s3s answers with `NotImplemented`.
+macro_rules! operations {
+    ($($subject:ident: $($name:ident($input:ident) -> $output:ident),+;)+) => {
+        #[async_trait::async_trait]
+        impl S3 for S3Face {
+            $($(
+                async fn $name(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                    let trace = trace_of(&request);
+                    $subject::$name(self, request).await.map_err(|failure| answer(failure, trace.as_deref()))
+                }
+            )+)+
+        }
+    };
+}
+
+operations! {
+    buckets:
+        create_bucket(CreateBucketInput) -> CreateBucketOutput,
+        head_bucket(HeadBucketInput) -> HeadBucketOutput,
+        delete_bucket(DeleteBucketInput) -> DeleteBucketOutput,
+        list_buckets(ListBucketsInput) -> ListBucketsOutput,
+        get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput,
+        get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput,
+        put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput;
+    truths:
+        get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput,
+        get_object_acl(GetObjectAclInput) -> GetObjectAclOutput,
+        get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput,
+        put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput,
+        get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
+    objects:
+        put_object(PutObjectInput) -> PutObjectOutput,
+        get_object(GetObjectInput) -> GetObjectOutput,
+        head_object(HeadObjectInput) -> HeadObjectOutput,
+        post_object(PostObjectInput) -> PostObjectOutput;
+    copy:
+        copy_object(CopyObjectInput) -> CopyObjectOutput;
+    delete:
+        delete_object(DeleteObjectInput) -> DeleteObjectOutput,
+        delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput;
+    attributes:
+        get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput;
+    tagging:
+        get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput,
+        put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput,
+        delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput,
+        get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput,
+        put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput,
+        delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput;
+    list:
+        list_objects(ListObjectsInput) -> ListObjectsOutput,
+        list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output,
+        list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput,
+        list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput;
+    multipart:
+        create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput,
+        upload_part(UploadPartInput) -> UploadPartOutput,
+        upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput,
+        complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput,
+        abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput,
+        list_parts(ListPartsInput) -> ListPartsOutput;
+}

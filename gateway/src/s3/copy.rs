@@ -1,0 +1,130 @@
+//! Copying an object on the server.
+
+use engine::CopyObject;
+use s3s::dto::*;
+use s3s::{S3Request, S3Response};
+
+use super::{Answer, S3Face, receipt, sealed, version_written};
+use crate::s3_error::Mistake;
+use crate::translate::attributes::{self, stored_headers};
+use crate::translate::checksums::{self, show_checksum};
+use crate::translate::{conditions, copy_source, names, time};
+
+/// Whether something is taken from the source or from the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Directive {
+    Copy,
+    Replace,
+}
+
+pub(super) async fn copy_object(face: &S3Face, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
+    let caller = face.admit(&request)?;
+    let copied = face.engine.copy_object(&caller, asked(request.input)?).await?;
+    let written = &copied.written;
+    let mut result = CopyObjectResult {
+        last_modified: Some(time::to_wire(written.version.modified)),
+        ..CopyObjectResult::default()
+    };
+    if let Some(object) = written.version.object() {
+        result.e_tag = Some(conditions::etag_to_wire(&object.etag));
+        result.checksum_type = Some(checksums::scope_to_wire(object.checksum.scope));
+        show_checksum!(result, &object.checksum);
+    }
+    let output = CopyObjectOutput {
+        copy_object_result: Some(result),
+        copy_source_version_id: copied.source_version.map(names::version_text),
+        server_side_encryption: sealed(),
+        version_id: version_written(written),
+        ..CopyObjectOutput::default()
+    };
+    Ok(S3Response::with_headers(output, receipt(written)))
+}
+
+fn asked(mut input: CopyObjectInput) -> Result<CopyObject, Mistake> {
+    let of_metadata =
+        directive(input.metadata_directive.as_ref().map(MetadataDirective::as_str), "x-amz-metadata-directive")?;
+    let of_tags = directive(input.tagging_directive.as_ref().map(TaggingDirective::as_str), "x-amz-tagging-directive")?;
+    if of_metadata == Directive::Copy && input.website_redirect_location.is_some() {
+        let text = "`x-amz-website-redirect-location` on a copy that keeps the metadata of its source";
+        return Err(Mistake::NotOffered(text.to_owned()));
+    }
+    let headers = stored_headers!(input);
+    let replace_metadata = match of_metadata {
+        // What the request says beside it does not count. Source: Amazon S3 API, *CopyObject*.
+        Directive::Copy => None,
+        Directive::Replace => Some((attributes::headers(headers)?, attributes::metadata(input.metadata)?)),
+    };
+    let replace_tags = match of_tags {
+        Directive::Copy => None,
+        Directive::Replace => Some(attributes::tags_of_header(input.tagging.as_deref())?),
+    };
+    let condition = conditions::read(
+        input.copy_source_if_match.as_ref(),
+        input.copy_source_if_none_match.as_ref(),
+        input.copy_source_if_modified_since.as_ref(),
+        input.copy_source_if_unmodified_since.as_ref(),
+    );
+    Ok(CopyObject {
+        source: copy_source::read(&input.copy_source, condition)?,
+        bucket: names::bucket(&input.bucket)?,
+        key: names::key(&input.key)?,
+        replace_metadata,
+        replace_tags,
+        algorithm: checksums::of_copy(input.checksum_algorithm.as_ref())?,
+        condition: conditions::write(input.if_match.as_ref(), input.if_none_match.as_ref()),
+    })
+}
+
+fn directive(text: Option<&str>, name: &'static str) -> Result<Directive, Mistake> {
+    match text {
+        None | Some("COPY") => Ok(Directive::Copy),
+        Some("REPLACE") => Ok(Directive::Replace),
+        Some(_) => Err(Mistake::Argument { name, reason: "must be COPY or REPLACE".to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(source: &str) -> CopyObjectInput {
+        let mut builder = CopyObjectInput::builder();
+        builder.set_bucket("target".to_owned());
+        builder.set_key("key".to_owned());
+        builder.set_copy_source(CopySource::parse(source).expect(source));
+        builder.build().expect("an input")
+    }
+
+    #[test]
+    fn a_copy_keeps_what_it_is_not_told_to_replace() {
+        let mut kept = input("source/key");
+        kept.content_type = Some("text/plain".to_owned());
+        kept.metadata = Some(Metadata::from([("a".to_owned(), "1".to_owned())]));
+        kept.tagging = Some("a=1".to_owned());
+        let copy = asked(kept.clone()).expect("a copy");
+        assert_eq!((copy.replace_metadata, copy.replace_tags, copy.algorithm), (None, None, None));
+
+        kept.metadata_directive = Some(MetadataDirective::from_static(MetadataDirective::REPLACE));
+        kept.tagging_directive = Some(TaggingDirective::from_static(TaggingDirective::REPLACE));
+        let copy = asked(kept).expect("a copy");
+        let (headers, metadata) = copy.replace_metadata.expect("replaced");
+        assert_eq!(headers.content_type.as_deref(), Some("text/plain"));
+        assert_eq!(metadata.get("a").map(String::as_str), Some("1"));
+        assert_eq!(copy.replace_tags.map(|tags| tags.len()), Some(1));
+    }
+
+    #[test]
+    fn directives_are_two_words() {
+        for (text, expected) in
+            [(None, Directive::Copy), (Some("COPY"), Directive::Copy), (Some("REPLACE"), Directive::Replace)]
+        {
+            assert_eq!(directive(text, "x"), Ok(expected));
+        }
+        for bad in ["copy", "", "MERGE"] {
+            assert!(matches!(directive(Some(bad), "x"), Err(Mistake::Argument { name: "x", .. })), "{bad}");
+        }
+        let mut redirected = input("source/key");
+        redirected.website_redirect_location = Some("/there".to_owned());
+        assert!(matches!(asked(redirected), Err(Mistake::NotOffered(_))));
+    }
+}

@@ -1,0 +1,139 @@
+//! Answers that are the same for every bucket and object, because nothing else is offered: the owner may do everything,
+//! everything is encrypted, the owner pays. They are given only to callers who may look at the bucket or object.
+
+use engine::{GetObject, Selection};
+use kernel::ReadCondition;
+use s3s::dto::*;
+use s3s::{S3Request, S3Response};
+
+use super::{Answer, S3Face};
+use crate::s3_error::Mistake;
+use crate::translate::names;
+
+pub(super) async fn get_bucket_acl(face: &S3Face, request: S3Request<GetBucketAclInput>) -> Answer<GetBucketAclOutput> {
+    let caller = face.admit(&request)?;
+    face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
+    Ok(S3Response::new(GetBucketAclOutput { grants: Some(grants(face)), owner: Some(face.owner()) }))
+}
+
+pub(super) async fn get_object_acl(face: &S3Face, request: S3Request<GetObjectAclInput>) -> Answer<GetObjectAclOutput> {
+    let caller = face.admit(&request)?;
+    let input = request.input;
+    let get = GetObject {
+        bucket: names::bucket(&input.bucket)?,
+        key: names::key(&input.key)?,
+        version: names::version(input.version_id.as_deref())?,
+        selection: Selection::All,
+        condition: ReadCondition::default(),
+    };
+    face.engine.head_object(&caller, get).await?;
+    Ok(S3Response::new(GetObjectAclOutput {
+        grants: Some(grants(face)),
+        owner: Some(face.owner()),
+        ..GetObjectAclOutput::default()
+    }))
+}
+
+fn grants(face: &S3Face) -> Grants {
+    let owner = face.owner();
+    let grantee = Grantee {
+        display_name: owner.display_name,
+        email_address: None,
+        id: owner.id,
+        type_: Type::from_static(Type::CANONICAL_USER),
+        uri: None,
+    };
+    let permission = Some(Permission::from_static(Permission::FULL_CONTROL));
+    vec![Grant { grantee: Some(grantee), permission }]
+}
+
+pub(super) async fn get_bucket_encryption(
+    face: &S3Face,
+    request: S3Request<GetBucketEncryptionInput>,
+) -> Answer<GetBucketEncryptionOutput> {
+    let caller = face.admit(&request)?;
+    face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
+    let default = ServerSideEncryptionByDefault {
+        kms_master_key_id: None,
+        sse_algorithm: ServerSideEncryption::from_static(ServerSideEncryption::AES256),
+    };
+    let rule = ServerSideEncryptionRule {
+        apply_server_side_encryption_by_default: Some(default),
+        bucket_key_enabled: Some(false),
+        ..ServerSideEncryptionRule::default()
+    };
+    let server_side_encryption_configuration = Some(ServerSideEncryptionConfiguration { rules: vec![rule] });
+    Ok(S3Response::new(GetBucketEncryptionOutput { server_side_encryption_configuration }))
+}
+
+/// Accepts what is so anyway.
+pub(super) async fn put_bucket_encryption(
+    face: &S3Face,
+    request: S3Request<PutBucketEncryptionInput>,
+) -> Answer<PutBucketEncryptionOutput> {
+    let caller = face.admit(&request)?;
+    check_encryption(&request.input.server_side_encryption_configuration)?;
+    face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
+    Ok(S3Response::new(PutBucketEncryptionOutput::default()))
+}
+
+fn check_encryption(configuration: &ServerSideEncryptionConfiguration) -> Result<(), Mistake> {
+    let [rule] = configuration.rules.as_slice() else {
+        return Err(Mistake::Xml("exactly one Rule is needed"));
+    };
+    if rule.blocked_encryption_types.is_some() {
+        return Err(Mistake::NotOffered("blocking encryption types".to_owned()));
+    }
+    let Some(default) = &rule.apply_server_side_encryption_by_default else {
+        return Err(Mistake::Xml("the Rule must hold ApplyServerSideEncryptionByDefault"));
+    };
+    let needs_key_service = default.kms_master_key_id.is_some() || rule.bucket_key_enabled == Some(true);
+    if default.sse_algorithm.as_str() != ServerSideEncryption::AES256 || needs_key_service {
+        return Err(Mistake::NotOffered("default encryption other than AES256".to_owned()));
+    }
+    Ok(())
+}
+
+pub(super) async fn get_bucket_request_payment(
+    face: &S3Face,
+    request: S3Request<GetBucketRequestPaymentInput>,
+) -> Answer<GetBucketRequestPaymentOutput> {
+    let caller = face.admit(&request)?;
+    face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
+    let payer = Some(Payer::from_static(Payer::BUCKET_OWNER));
+    Ok(S3Response::new(GetBucketRequestPaymentOutput { payer }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_encryption_there_is_can_be_chosen() {
+        let configuration = |algorithm: &'static str, key: Option<&str>, bucket_key: Option<bool>| {
+            let default = ServerSideEncryptionByDefault {
+                kms_master_key_id: key.map(str::to_owned),
+                sse_algorithm: ServerSideEncryption::from_static(algorithm),
+            };
+            let rule = ServerSideEncryptionRule {
+                apply_server_side_encryption_by_default: Some(default),
+                bucket_key_enabled: bucket_key,
+                ..ServerSideEncryptionRule::default()
+            };
+            ServerSideEncryptionConfiguration { rules: vec![rule] }
+        };
+        assert_eq!(check_encryption(&configuration("AES256", None, None)), Ok(()));
+        assert_eq!(check_encryption(&configuration("AES256", None, Some(false))), Ok(()));
+        for refused in [
+            configuration("aws:kms", None, None),
+            configuration("AES256", Some("key"), None),
+            configuration("AES256", None, Some(true)),
+        ] {
+            assert!(matches!(check_encryption(&refused), Err(Mistake::NotOffered(_))), "{refused:?}");
+        }
+        let mut two = configuration("AES256", None, None);
+        two.rules.push(two.rules[0].clone());
+        assert!(matches!(check_encryption(&two), Err(Mistake::Xml(_))));
+        assert!(matches!(check_encryption(&ServerSideEncryptionConfiguration { rules: vec![] }), Err(Mistake::Xml(_))));
+    }
+}

@@ -1,0 +1,306 @@
+//! What goes wrong, in the words of S3. Nowhere else is an S3 error code named: operations and translations hand over a
+//! [`Failure`], and one exhaustive match says which code, status and headers the client sees. What the client cannot
+//! mend goes to the log with its causes; the client learns only that it happened.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use engine::{BodyError, Existing, Fault, Missing, Unmet};
+use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED};
+use http::{HeaderMap, StatusCode};
+use kernel::{ETag, TagError, VersionName};
+use s3s::stream::aws_chunked_stream::AwsChunkedStreamError;
+use s3s::stream::upload_stream::UploadStreamError;
+use s3s::{BodySizeLimitExceeded, S3Error, S3ErrorCode};
+
+use crate::translate::names;
+use crate::translate::time;
+
+/// Why an S3 operation does not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The engine says so.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// The request could not be translated.
+    #[error(transparent)]
+    Mistake(#[from] Mistake),
+}
+
+/// What is wrong with a request before the engine has seen it. The texts are for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Mistake {
+    /// An argument has a value that is not allowed.
+    #[error("`{name}`: {reason}")]
+    Argument { name: &'static str, reason: String },
+    /// The request contradicts itself, or something in it is malformed.
+    #[error("{0}")]
+    Request(String),
+    /// It asks for something that is not offered.
+    #[error("{0} is not implemented")]
+    NotOffered(String),
+    /// Not a bucket's name.
+    #[error("the specified bucket is not valid: the name {0}")]
+    BucketName(kernel::NameError),
+    /// No bucket can have this name.
+    #[error("the specified bucket does not exist")]
+    NoSuchBucket,
+    /// The key is too long.
+    #[error("your key is too long: at most 1,024 bytes are allowed")]
+    KeyTooLong,
+    /// `Content-MD5` is not the base64 of 16 bytes.
+    #[error("the Content-MD5 you specified is not valid")]
+    Md5Malformed,
+    /// No bytes can have this checksum.
+    #[error("the checksum you specified does not match the calculated checksum")]
+    ChecksumImpossible,
+    /// The body is XML, and not what it should be.
+    #[error("the XML you provided was not well-formed or did not validate: {0}")]
+    Xml(&'static str),
+    /// Stored headers or user metadata are too long.
+    #[error("your metadata headers exceed the maximum allowed size of {max} bytes")]
+    MetadataTooLong { max: usize },
+    /// The body's length was not announced.
+    #[error("you must provide the Content-Length HTTP header")]
+    LengthMissing,
+    /// A bucket in another region was asked for.
+    #[error("the location constraint `{0}` is not the region of this endpoint")]
+    Location(String),
+    /// A storage class that is not offered.
+    #[error("the storage class `{0}` is not valid here")]
+    StorageClass(String),
+    /// A website redirect that leads nowhere.
+    #[error("the website redirect location must have a prefix of 'http://' or 'https://' or '/'")]
+    Redirect,
+    /// A tag set that is not allowed.
+    #[error("{0}")]
+    Tag(TagError),
+    /// No upload can have this name.
+    #[error("the specified upload does not exist")]
+    NoSuchUpload,
+    /// The bucket belongs to somebody else than the request expects.
+    #[error("the bucket does not belong to the expected owner")]
+    Owner,
+}
+
+/// A body's sender fell silent. Made by whoever watches the clock, recognized here.
+#[derive(Debug, thiserror::Error)]
+#[error("no byte of the body came for too long")]
+pub(crate) struct BodyIdle;
+
+/// Behind the last chunk came something else than the one trailer that was announced.
+#[derive(Debug, thiserror::Error)]
+#[error("the trailer `{name}` was not announced, or stands twice")]
+pub(crate) struct TrailerUnexpected {
+    /// The first such trailer.
+    pub(crate) name: String,
+}
+
+impl From<Failure> for S3Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Engine(error) => from_engine(error),
+            Failure::Mistake(mistake) => from_mistake(&mistake),
+        }
+    }
+}
+
+impl From<Mistake> for S3Error {
+    fn from(mistake: Mistake) -> Self {
+        from_mistake(&mistake)
+    }
+}
+
+fn from_mistake(mistake: &Mistake) -> S3Error {
+    let code = match mistake {
+        Mistake::Argument { .. } => S3ErrorCode::InvalidArgument,
+        Mistake::Request(_) => S3ErrorCode::InvalidRequest,
+        Mistake::NotOffered(_) => S3ErrorCode::NotImplemented,
+        Mistake::BucketName(_) => S3ErrorCode::InvalidBucketName,
+        Mistake::NoSuchBucket => S3ErrorCode::NoSuchBucket,
+        Mistake::KeyTooLong => S3ErrorCode::KeyTooLongError,
+        Mistake::Md5Malformed => S3ErrorCode::InvalidDigest,
+        Mistake::ChecksumImpossible => S3ErrorCode::BadDigest,
+        Mistake::Xml(_) => S3ErrorCode::MalformedXML,
+        Mistake::MetadataTooLong { .. } => S3ErrorCode::MetadataTooLarge,
+        Mistake::LengthMissing => S3ErrorCode::MissingContentLength,
+        Mistake::Location(_) => S3ErrorCode::IllegalLocationConstraintException,
+        Mistake::StorageClass(_) => S3ErrorCode::InvalidStorageClass,
+        Mistake::Redirect => return unlisted("InvalidRedirectLocation", StatusCode::BAD_REQUEST, mistake),
+        Mistake::Tag(_) => S3ErrorCode::InvalidTag,
+        Mistake::NoSuchUpload => S3ErrorCode::NoSuchUpload,
+        Mistake::Owner => S3ErrorCode::AccessDenied,
+    };
+    S3Error::with_message(code, mistake.to_string())
+}
+
+/// A code that S3 documents and s3s does not list.
+fn unlisted(code: &'static str, status: StatusCode, message: &dyn fmt::Display) -> S3Error {
+    let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message.to_string());
+    error.set_status_code(status);
+    error
+}
+
+fn from_engine(error: engine::Error) -> S3Error {
+    use engine::Error;
+    match error {
+        Error::NotFound(missing) => not_found(missing),
+        Error::AlreadyExists(Existing::OwnBucket) => S3Error::new(S3ErrorCode::BucketAlreadyOwnedByYou),
+        Error::Denied(_) => S3Error::new(S3ErrorCode::AccessDenied),
+        Error::Precondition(unmet) => precondition(unmet),
+        Error::Invalid(fault) => invalid(&fault),
+        Error::TooLarge { max } => S3Error::with_message(
+            S3ErrorCode::EntityTooLarge,
+            format!("your proposed upload exceeds the maximum allowed size of {max} bytes"),
+        ),
+        Error::Busy => S3Error::new(S3ErrorCode::SlowDown),
+        Error::Recalling => S3Error::with_message(
+            S3ErrorCode::InvalidObjectState,
+            "the object lies on cold storage and is being restored",
+        ),
+        Error::Unavailable { .. } => S3Error::new(S3ErrorCode::ServiceUnavailable),
+        Error::Corrupt { .. } | Error::Bug(_) => S3Error::new(S3ErrorCode::InternalError),
+    }
+}
+
+fn not_found(missing: Missing) -> S3Error {
+    match missing {
+        Missing::Bucket => S3Error::new(S3ErrorCode::NoSuchBucket),
+        Missing::Key { marker } => {
+            let mut headers = vec![(DELETE_MARKER, truth(marker.is_some()))];
+            headers.extend(marker.map(|version| (VERSION_ID, version_value(version))));
+            with_headers(S3Error::new(S3ErrorCode::NoSuchKey), headers)
+        }
+        Missing::Version => S3Error::new(S3ErrorCode::NoSuchVersion),
+        Missing::Upload => S3Error::new(S3ErrorCode::NoSuchUpload),
+        Missing::Part => S3Error::with_message(S3ErrorCode::InvalidPart, "the object has no part of that number"),
+        Missing::BucketTags => S3Error::new(S3ErrorCode::NoSuchTagSet),
+    }
+}
+
+fn precondition(unmet: Unmet) -> S3Error {
+    match unmet {
+        Unmet::NotModified { etag, modified } => with_headers(
+            S3Error::new(S3ErrorCode::NotModified),
+            vec![(ETAG, etag_value(&etag)), (LAST_MODIFIED, time::http_date(modified))],
+        ),
+        Unmet::Header(header) => S3Error::with_message(
+            S3ErrorCode::PreconditionFailed,
+            format!("at least one of the preconditions you specified did not hold: {header}"),
+        ),
+        Unmet::BucketNotEmpty => S3Error::new(S3ErrorCode::BucketNotEmpty),
+    }
+}
+
+fn invalid(fault: &Fault) -> S3Error {
+    let code = match fault {
+        Fault::Md5Differs | Fault::ChecksumDiffers(_) => S3ErrorCode::BadDigest,
+        Fault::TrailerMissing(_) => return unlisted(MALFORMED_TRAILER, StatusCode::BAD_REQUEST, fault),
+        Fault::BodyLength { .. } => S3ErrorCode::IncompleteBody,
+        Fault::Body(error) => return body_failed(error),
+        Fault::Range { bytes } => return range_not_satisfiable(*bytes, fault),
+        Fault::Part { .. } => S3ErrorCode::InvalidPart,
+        Fault::PartOrder => S3ErrorCode::InvalidPartOrder,
+        Fault::PartTooSmall { .. } => S3ErrorCode::EntityTooSmall,
+        Fault::Marker { version, modified } => {
+            let headers = vec![
+                (ALLOW, HeaderValue::from_static("DELETE")),
+                (DELETE_MARKER, truth(true)),
+                (VERSION_ID, version_value(*version)),
+                (LAST_MODIFIED, time::http_date(*modified)),
+            ];
+            return with_headers(S3Error::new(S3ErrorCode::MethodNotAllowed), headers);
+        }
+        Fault::Request(_) => S3ErrorCode::InvalidRequest,
+        Fault::Argument { .. } => S3ErrorCode::InvalidArgument,
+    };
+    S3Error::with_message(code, fault.to_string())
+}
+
+fn range_not_satisfiable(bytes: u64, fault: &Fault) -> S3Error {
+    let mut headers = Vec::new();
+    if let Ok(value) = HeaderValue::try_from(format!("bytes */{bytes}")) {
+        headers.push((CONTENT_RANGE, value));
+    }
+    with_headers(S3Error::with_message(S3ErrorCode::InvalidRange, fault.to_string()), headers)
+}
+
+/// A body ended in an error. The cause lies somewhere in the chain: s3s wraps what it verifies around what it reads.
+fn body_failed(error: &BodyError) -> S3Error {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error.0);
+    while let Some(error) = cause {
+        if let Some(answer) = body_failure(error) {
+            return answer;
+        }
+        cause = error.source();
+    }
+    S3Error::with_message(S3ErrorCode::IncompleteBody, "the body ended before all of its bytes had come")
+}
+
+/// What one link of the chain means; `None` when only its cause can tell.
+fn body_failure(error: &(dyn StdError + 'static)) -> Option<S3Error> {
+    if let Some(error) = error.downcast_ref::<UploadStreamError>() {
+        return match error {
+            UploadStreamError::Underlying(_) => None,
+            UploadStreamError::Sha256Mismatch => Some(unlisted(
+                "XAmzContentSHA256Mismatch",
+                StatusCode::BAD_REQUEST,
+                &"the provided 'x-amz-content-sha256' header does not match what was computed",
+            )),
+            other => Some(S3Error::new(other.to_s3_error_code())),
+        };
+    }
+    if let Some(error) = error.downcast_ref::<AwsChunkedStreamError>() {
+        return match error {
+            AwsChunkedStreamError::Underlying(_) => None,
+            other => Some(S3Error::new(other.to_s3_error_code())),
+        };
+    }
+    if let Some(unexpected) = error.downcast_ref::<TrailerUnexpected>() {
+        return Some(unlisted(MALFORMED_TRAILER, StatusCode::BAD_REQUEST, unexpected));
+    }
+    if error.is::<BodyIdle>() {
+        return Some(S3Error::new(S3ErrorCode::RequestTimeout));
+    }
+    if error.is::<BodySizeLimitExceeded>() {
+        return Some(S3Error::new(S3ErrorCode::EntityTooLarge));
+    }
+    None
+}
+
+const MALFORMED_TRAILER: &str = "MalformedTrailerError";
+const DELETE_MARKER: HeaderName = HeaderName::from_static("x-amz-delete-marker");
+const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
+
+fn truth(value: bool) -> HeaderValue {
+    HeaderValue::from_static(if value { "true" } else { "false" })
+}
+
+fn version_value(version: VersionName) -> HeaderValue {
+    HeaderValue::try_from(names::version_text(version)).unwrap_or_else(|_| HeaderValue::from_static("null"))
+}
+
+fn etag_value(etag: &ETag) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{etag}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+}
+
+/// Headers given to an [`S3Error`] replace those s3s would set, so the body's type is among them.
+fn with_headers(mut error: S3Error, headers: Vec<(HeaderName, HeaderValue)>) -> S3Error {
+    let mut map = HeaderMap::with_capacity(headers.len() + 1);
+    map.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    map.extend(headers);
+    error.set_headers(map);
+    error
+}
+
+/// Writes a failure that is not the client's to the log, with its causes.
+pub(crate) fn report(failure: &Failure, request_id: &str) {
+    use engine::Error;
+    let Failure::Engine(error @ (Error::Unavailable { .. } | Error::Corrupt { .. } | Error::Bug(_))) = failure else {
+        return;
+    };
+    tracing::error!(request_id, error = error as &(dyn StdError + 'static), "an operation failed");
+}
+
+#[cfg(test)]
+mod tests;

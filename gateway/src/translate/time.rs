@@ -1,0 +1,81 @@
+//! Instants: whole seconds in headers, milliseconds in XML.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderValue;
+use kernel::Timestamp;
+use s3s::dto::{Timestamp as WireTimestamp, TimestampFormat};
+
+/// The last instant that a date of four digits can name: 9999-12-31T23:59:59.999Z.
+const LAST_MS: i64 = 253_402_300_799_999;
+
+/// For an answer; s3s writes it as the place demands.
+pub(crate) fn to_wire(at: Timestamp) -> WireTimestamp {
+    let millis = at.as_millis().clamp(0, LAST_MS).unsigned_abs();
+    (SystemTime::UNIX_EPOCH + Duration::from_millis(millis)).into()
+}
+
+/// From a request; dates in headers are whole seconds.
+pub(crate) fn from_wire(at: &WireTimestamp) -> Timestamp {
+    // s3s gives its type away only as text, or as a type of a crate that is not ours to depend on.
+    let mut text = Vec::new();
+    let seconds = at
+        .format(TimestampFormat::EpochSeconds, &mut text)
+        .ok()
+        .and_then(|()| std::str::from_utf8(&text).ok()?.parse::<f64>().ok())
+        .unwrap_or(0.0);
+    // A float becomes the nearest integer there is, so this cannot overflow.
+    Timestamp::from_secs(seconds.floor() as i64)
+}
+
+/// As `Last-Modified` has it.
+pub(crate) fn http_date(at: Timestamp) -> HeaderValue {
+    HeaderValue::try_from(date_text(&to_wire(at))).unwrap_or_else(|_| HeaderValue::from_static(EPOCH))
+}
+
+/// As headers have it.
+pub(crate) fn date_text(at: &WireTimestamp) -> String {
+    let mut text = Vec::new();
+    match at.format(TimestampFormat::HttpDate, &mut text) {
+        Ok(()) => String::from_utf8(text).unwrap_or_else(|_| EPOCH.to_owned()),
+        Err(_) => EPOCH.to_owned(),
+    }
+}
+
+const EPOCH: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn headers_round_down_to_seconds_and_xml_keeps_milliseconds() {
+        let at = Timestamp::from_millis(1_413_000_000_999);
+        assert_eq!(http_date(at), "Sat, 11 Oct 2014 04:00:00 GMT");
+        let mut xml = Vec::new();
+        to_wire(at).format(TimestampFormat::DateTime, &mut xml).expect("formats");
+        assert_eq!(xml, b"2014-10-11T04:00:00.999Z");
+    }
+
+    #[test]
+    fn times_out_of_reach_stop_at_the_ends() {
+        assert_eq!(http_date(Timestamp::from_millis(i64::MAX)), "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(http_date(Timestamp::from_millis(i64::MIN)), EPOCH);
+    }
+
+    proptest! {
+        #[test]
+        fn whole_seconds_come_back(seconds in 0..=LAST_MS / 1000) {
+            let at = Timestamp::from_secs(seconds);
+            prop_assert_eq!(from_wire(&to_wire(at)), at);
+        }
+
+        #[test]
+        fn milliseconds_come_back_as_the_second_they_lie_in(millis in 0..=LAST_MS) {
+            let at = Timestamp::from_millis(millis);
+            prop_assert_eq!(from_wire(&to_wire(at)).as_secs(), at.as_secs());
+        }
+    }
+}
