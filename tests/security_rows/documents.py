@@ -1,0 +1,127 @@
+"""Group G: XML that is malformed, hostile or beyond bounds."""
+
+import digests
+
+ENTITY = b'<!DOCTYPE x [<!ENTITY a "kept"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+EXTERNAL = b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+PARAMETER = b'<!DOCTYPE x [<!ENTITY % a SYSTEM "http://127.0.0.1:1/x"> %a;]>'
+
+
+def delete(document, check=True):
+    """A POST of a list of keys to delete. The digest is right, so that only the document is wrong."""
+
+    def build(site):
+        headers = [("Content-MD5", digests.md5(document))] if check else []
+        return site.post("delete", document, *headers)
+
+    return build
+
+
+def keys(*names):
+    return b"<Delete>" + b"".join(b"<Object><Key>" + name + b"</Key></Object>" for name in names) + b"</Delete>"
+
+
+def put(query, document):
+    """A configuration of the bucket."""
+
+    def build(site):
+        made = site.request("PUT", None, [(query, None)], [("Content-MD5", digests.md5(document))], document)
+        return site.signed(made)
+
+    return build
+
+
+def complete(document):
+    return lambda site: site.signed(site.request("POST", "under-way", [("uploadId", site.upload)], body=document))
+
+
+def parts(count):
+    return (
+        b"<CompleteMultipartUpload>"
+        + b"".join(
+            b'<Part><PartNumber>%d</PartNumber><ETag>"0"</ETag></Part>' % number for number in range(1, count + 1)
+        )
+        + b"</CompleteMultipartUpload>"
+    )
+
+
+def located(document):
+    return lambda site: site.signed(site.raw("PUT", "/made-by-a-bad-document", body=document))
+
+
+DEEP = b"<Delete>" + b"<a>" * 200_000 + b"</a>" * 200_000 + b"</Delete>"
+ATTRIBUTES = (
+    b"<Delete "
+    + b" ".join(b'a%d="1"' % number for number in range(100_000))
+    + b"><Object><Key>absent</Key></Object></Delete>"
+)
+NAMESPACES = ATTRIBUTES.replace(b" a", b" xmlns:a")
+LARGE = keys(b"kept") + b" " * (20 << 20)
+MANY_TAGS = b"<Tagging><TagSet>" + b"<Tag><Key>a</Key><Value>b</Value></Tag>" * 2 + b"</TagSet></Tagging>"
+MALFORMED = "400 MalformedXML"
+TOO_LARGE = "400 MalformedXML|400 EntityTooLarge|400 MaxMessageLengthExceeded"
+
+ROWS = [
+    (f"G01 {name} in {place}", build(document), MALFORMED)
+    for name, head in (("entity", ENTITY), ("external", EXTERNAL), ("parameter", PARAMETER))
+    for place, build, document in (
+        ("delete", delete, head + keys(b"&a;")),
+        ("tagging", lambda document: put("tagging", document), head + b"<Tagging><TagSet/></Tagging>"),
+        (
+            "versioning",
+            lambda document: put("versioning", document),
+            head + b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+        ),
+        ("complete", complete, head + parts(1)),
+        (
+            "location",
+            located,
+            head
+            + b"<CreateBucketConfiguration><LocationConstraint>&a;</LocationConstraint></CreateBucketConfiguration>",
+        ),
+    )
+] + [
+    ("G02 20 MiB", delete(LARGE), TOO_LARGE),
+    ("G02 20 MiB of tags", put("tagging", b" " * (20 << 20)), TOO_LARGE),
+    ("G03 200,000 deep", delete(DEEP), TOO_LARGE),
+    ("G04 100,000 attributes", delete(ATTRIBUTES), TOO_LARGE),
+    ("G04 100,000 namespaces", delete(NAMESPACES), TOO_LARGE),
+    ("G05 1,001 keys", delete(keys(*(b"kept" for _ in range(1001)))), MALFORMED),
+    ("G05 no key", delete(b"<Delete></Delete>"), MALFORMED),
+    ("G05 an empty key", delete(keys(b"")), MALFORMED + "|400 UserKeyMustBeSpecified|400 InvalidArgument"),
+    ("G05 no digest", delete(keys(b"kept"), check=False), "400 InvalidRequest"),
+    (
+        "G05 wrong digest",
+        lambda site: site.post("delete", keys(b"kept"), ("Content-MD5", digests.md5(b"other"))),
+        "400 BadDigest",
+    ),
+    (
+        "G05 wrong checksum",
+        lambda site: site.post("delete", keys(b"kept"), ("x-amz-checksum-crc32", "AAAAAA==")),
+        "400 BadDigest",
+    ),
+    ("G06 CDATA", delete(keys(b"<![CDATA[kept]]>")), MALFORMED),
+    ("G07 two keys", delete(b"<Delete><Object><Key>kept</Key><Key>other</Key></Object></Delete>"), MALFORMED),
+    ("G07 no key element", delete(b"<Delete><Object/></Delete>"), MALFORMED),
+    ("G07 another root", delete(b"<Remove><Object><Key>kept</Key></Object></Remove>"), MALFORMED),
+    ("G07 UTF-16", delete(keys(b"kept").decode().encode("utf-16")), MALFORMED),
+    ("G07 not UTF-8", delete(keys(b"\xff")), MALFORMED),
+    ("G07 unclosed", delete(b"<Delete><Object><Key>kept</Key></Object>"), MALFORMED),
+    ("G07 crossed", delete(b"<Delete><Object><Key>kept</Object></Key></Delete>"), MALFORMED),
+    ("G07 two roots", delete(keys(b"kept") + keys(b"kept")), MALFORMED),
+    ("G07 no XML", delete(b"kept"), MALFORMED),
+    ("G07 empty", delete(b""), MALFORMED + "|400 MissingRequestBodyError"),
+    ("G07 undefined entity", delete(keys(b"&nbsp;")), MALFORMED),
+    ("G07 character that XML has not", delete(keys(b"&#0;")), MALFORMED + "|400 InvalidArgument"),
+    (
+        "G10 part number",
+        complete(parts(1).replace(b">1<", b">99999999999999999999<")),
+        MALFORMED + "|400 InvalidArgument",
+    ),
+    ("G10 negative part number", complete(parts(1).replace(b">1<", b">-1<")), MALFORMED + "|400 InvalidArgument"),
+    ("G10 part number with a sign", complete(parts(1).replace(b">1<", b">1e0<")), MALFORMED + "|400 InvalidArgument"),
+    ("G12 a tag twice", put("tagging", MANY_TAGS), "400 InvalidTag"),
+    ("H12 10,001 parts", complete(parts(10_001)), MALFORMED + "|400 InvalidArgument|400 InvalidRequest"),
+    ("H13 no part", complete(b"<CompleteMultipartUpload/>"), MALFORMED),
+    ("H13 empty body", complete(b""), MALFORMED + "|400 InvalidRequest"),
+]
