@@ -139,7 +139,7 @@ def test_an_older_copy_of_the_catalogue_is_refused(new_lake):
     rows = lake.directory / "catalogue" / "rows"
     shutil.rmtree(rows)
     shutil.copytree(lake.directory.with_name("older") / "rows", rows)
-    assert "watermark" in refusal(lake)
+    assert "acknowledged" in refusal(lake)
 
 
 def test_only_the_lake_that_is_expected(new_lake):

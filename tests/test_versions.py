@@ -144,13 +144,13 @@ def test_suspended_writes_replace_the_null_version_only(s3, bucket):
     switch(s3, bucket, "Enabled")
     kept = put(s3, bucket, "k", b"1")
     switch(s3, bucket, "Suspended")
-    assert s3.put_object(Bucket=bucket, Key="k", Body=b"2")["VersionId"] == "null"
+    assert s3.put_object(Bucket=bucket, Key="k", Body=b"2").get("VersionId", "null") == "null"
     assert listed(s3, bucket) == [("k", "null", False, True), ("k", kept, False, False)]
     s3.put_object(Bucket=bucket, Key="k", Body=b"3")
     assert fetch(s3, bucket, "k") == b"3" == fetch(s3, bucket, "k", VersionId="null")
     assert fetch(s3, bucket, "k", VersionId=kept) == b"1"
     marker = s3.delete_object(Bucket=bucket, Key="k")
-    assert marker["DeleteMarker"] is True and marker["VersionId"] == "null"
+    assert marker["DeleteMarker"] is True and marker.get("VersionId", "null") == "null"
     assert set(listed(s3, bucket)) == {("k", "null", True, True), ("k", kept, False, False)}
     switch(s3, bucket, "Enabled")
     newest = put(s3, bucket, "k", b"4")

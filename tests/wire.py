@@ -1,5 +1,6 @@
 """HTTP/1.1 by hand: what is sent is exactly what is written here, right or wrong."""
 
+import errno
 import http.client
 import socket
 import ssl
@@ -70,8 +71,11 @@ def exchange(address, data, method="GET", tls=None, hang_up=False, seconds=SECON
             connection.sendall(data)
             if hang_up:
                 connection.shutdown(socket.SHUT_WR)
-        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
+        except (ConnectionError, ssl.SSLError):
             pass  # refused before the end of what we sent: the answer may still be there
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
         return receive(connection, method)
 
 

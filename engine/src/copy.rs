@@ -61,6 +61,10 @@ impl Engine {
             Error::Precondition(Unmet::NotModified { .. }) => {
                 Error::Precondition(Unmet::Header(not_modified_header(&source.condition)))
             }
+            // Source: Amazon S3 API, *CopyObject*: a delete marker named as the source is a bad request.
+            Error::Invalid(Fault::Marker { .. }) => {
+                Error::Invalid(Fault::Request("the source of a copy may not be a delete marker".to_owned()))
+            }
             other => other,
         })?;
         let name = read.info.versioned.then(|| read.info.version.name());

@@ -4,7 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use kernel::{BucketName, Sequence};
+use kernel::{BucketName, Sequence, Versioning};
 use metadata::Bucket;
 
 use crate::{Engine, Error, Missing, Result};
@@ -20,9 +20,14 @@ impl BucketFacts {
     pub(crate) fn revision(&self) -> Sequence {
         self.0.revision
     }
-    /// Whether answers name versions.
+    /// Whether answers to reads and deletions name versions.
     pub(crate) fn versioned(&self) -> bool {
-        self.0.versioning != kernel::Versioning::Unversioned
+        self.0.versioning != Versioning::Unversioned
+    }
+    /// Whether answers to writes name versions: a write while versioning is suspended makes the `null` version, which S3
+    /// does not name.
+    pub(crate) fn names_new_versions(&self) -> bool {
+        self.0.versioning == Versioning::Enabled
     }
 }
 

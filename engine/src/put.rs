@@ -79,7 +79,7 @@ impl Engine {
             self.catalog.put(&facts, put).await
         };
         let (version, facts) = self.change(permit, facts, put).await?;
-        Ok(Written { version, replicas: replicas(placements), versioned: facts.versioned() })
+        Ok(Written { version, replicas: replicas(placements), versioned: facts.names_new_versions() })
     }
 
     /// Refuses early what the commit would refuse anyway, before a long body is taken in.

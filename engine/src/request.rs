@@ -75,7 +75,7 @@ pub struct Written {
     pub version: Version,
     /// Replicas that exist now.
     pub replicas: u16,
-    /// Whether the bucket names versions in its answers.
+    /// Whether the answer names the version.
     pub versioned: bool,
 }
 

@@ -82,11 +82,8 @@ impl Engine {
         let selection = copy.range.map_or(Selection::All, |(first, last)| Selection::Between(first, last));
         let (read, source_version) = self.read_source(caller, &copy.source, selection).await?;
         let object_bytes = read.info.version.object().map_or(0, |object| object.bytes);
-        if let Some((first, last)) = copy.range.filter(|(first, last)| last < first || *last >= object_bytes) {
-            return Err(Error::Invalid(Fault::Argument {
-                name: "x-amz-copy-source-range",
-                reason: format!("bytes={first}-{last} is not within the {object_bytes} bytes of the source"),
-            }));
+        if copy.range.is_some_and(|(first, last)| last < first || last >= object_bytes) {
+            return Err(Error::Invalid(Fault::Range { bytes: object_bytes }));
         }
         let bytes = read.info.range.map_or(object_bytes, |range| range.bytes());
         let source = Source { stream: read.body, bytes, announced: Announced::default(), algorithm: upload.algorithm };
@@ -146,7 +143,7 @@ impl Engine {
             self.catalog.put(&facts, put).await
         };
         match self.change(&permit, facts, put).await {
-            Ok((version, facts)) => Ok(Written { version, replicas: 1, versioned: facts.versioned() }),
+            Ok((version, facts)) => Ok(Written { version, replicas: 1, versioned: facts.names_new_versions() }),
             Err(Error::NotFound(Missing::Upload)) => self.completed_before(caller, &complete).await,
             Err(error) => Err(error),
         }
@@ -238,7 +235,7 @@ impl Engine {
             matches!(content, Some(Content::Parts { list, .. }) if *list == complete.upload.id)
         });
         let version = version.ok_or(Error::NotFound(Missing::Upload))?;
-        Ok(Written { version, replicas: 1, versioned: facts.versioned() })
+        Ok(Written { version, replicas: 1, versioned: facts.names_new_versions() })
     }
 }
 

@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::front::body::body_is_stream;
+use crate::front::mend::Vouched;
 use crate::front::payload::CONTENT_SHA256;
 use crate::front::query;
 use crate::front::trace::{RequestTrace, Resolved};
@@ -84,7 +85,8 @@ impl S3Access for Introduction {
 }
 
 fn introduce(cx: &mut S3AccessContext<'_>) -> S3Result<()> {
-    let caller = if cx.credentials().is_some() { Caller::Root } else { Caller::Anonymous };
+    let is_vouched = cx.extensions_mut().get::<Vouched>().is_some();
+    let caller = if is_vouched || cx.credentials().is_some() { Caller::Root } else { Caller::Anonymous };
     let (bucket, key) = match cx.s3_path() {
         S3Path::Root => (None, None),
         S3Path::Bucket { bucket } => (Some(bucket.to_string()), None),
@@ -106,8 +108,16 @@ fn introduce(cx: &mut S3AccessContext<'_>) -> S3Result<()> {
             "x-amz-content-sha256: chunked payloads are only allowed with PutObject and UploadPart."
         ));
     }
+    if matches!(operation.as_str(), "PutObject" | "CopyObject") && names_part(cx.uri().query()) {
+        // s3s would take half a part for a whole object.
+        return Err(s3_error!(InvalidArgument, "A part needs both partNumber and uploadId."));
+    }
     cx.extensions_mut().insert(caller);
     Ok(())
+}
+
+fn names_part(query: Option<&str>) -> bool {
+    query::has(query, "partNumber") || query::has(query, "uploadId")
 }
 
 fn bears_session_token(headers: &HeaderMap, query: Option<&str>) -> bool {

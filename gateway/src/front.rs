@@ -7,9 +7,12 @@
 mod aws_chunked;
 pub(crate) mod body;
 pub(crate) mod body_fault;
+mod digests;
 mod head;
 mod lake;
+mod markup;
 mod mechanism;
+pub(crate) mod mend;
 pub(crate) mod payload;
 pub(crate) mod query;
 pub(crate) mod refusal;
@@ -21,7 +24,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::header::{CONTENT_LENGTH, RETRY_AFTER, SERVER};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, RETRY_AFTER, SERVER};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
@@ -150,7 +153,7 @@ impl Front {
             }
         }
         let mut body = body;
-        body.expect(payload);
+        body.expect(payload, &parts.headers);
         parts.extensions.insert(Arc::clone(trace));
         let request = Request::from_parts(parts, s3s::Body::http_body_unsync(body));
         let answer = (self.parts.inner)(request).await;
@@ -198,6 +201,10 @@ impl Front {
                 response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
             }
             *response.body_mut() = s3s::Body::empty();
+            if status == StatusCode::OK && response.headers().contains_key(CONTENT_RANGE) {
+                // s3s knows of parts only where there is a body.
+                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            }
         } else if is_error(status) {
             refusal::name_request(response, trace, resource);
         }

@@ -39,6 +39,7 @@ pub use listen::{TlsError, tls_config};
 pub use meters::{GatewayMeters, OperationMeters};
 
 use credentials::{Introduction, KeyRing};
+use front::mend::MendingRoute;
 use front::{Front, FrontParts, LakeFacts};
 use s3::S3Face;
 use virtual_host::VirtualHosts;
@@ -95,8 +96,8 @@ impl Gateway {
     /// Puts a gateway together.
     pub fn new(parts: GatewayParts) -> Arc<Self> {
         let virtual_hosts = VirtualHosts::new(&parts.domains);
-        let face = S3Face::new(parts.engine, parts.region.clone(), parts.owner);
-        let service = s3_service(face, &parts.root, &parts.region, &parts.limits, virtual_hosts.clone());
+        let face = || S3Face::new(Arc::clone(&parts.engine), parts.region.clone(), parts.owner.clone());
+        let service = s3_service(face, &parts.root, &parts.region, &parts.limits, &virtual_hosts);
         let front = Front::new(FrontParts {
             inner: Box::new(move |request| {
                 let service = service.clone();
@@ -133,14 +134,32 @@ impl Gateway {
     }
 }
 
-/// s3s, set to what S3 allows and no more.
-fn s3_service(
-    face: impl s3s::S3,
+/// s3s before the faces that `face` makes, all alike.
+fn s3_service<F: s3s::S3>(
+    face: impl Fn() -> F,
     root: &RootCredentials,
     region: &Region,
     limits: &Limits,
-    virtual_hosts: VirtualHosts,
+    virtual_hosts: &VirtualHosts,
 ) -> S3Service {
+    let config = Arc::new(StaticConfigProvider::new(Arc::new(s3_config(region, limits))));
+    let builder = || {
+        let mut builder = S3ServiceBuilder::new(face());
+        builder.set_config(config.clone());
+        // Without keys s3s would ask nobody who is calling.
+        builder.set_auth(KeyRing::new(root));
+        builder.set_access(Introduction);
+        builder.set_host(virtual_hosts.clone());
+        builder.set_validation(BucketNames);
+        builder
+    };
+    let mut service = builder();
+    service.set_route(MendingRoute { again: builder().build() });
+    service.build()
+}
+
+/// What S3 allows, and no more.
+fn s3_config(region: &Region, limits: &Limits) -> S3Config {
     let mut config = S3Config::default();
     config.expected_region =
         Some(s3s::region::Region::new(region.as_str().into()).expect("s3s allows every region that the kernel allows"));
@@ -149,21 +168,16 @@ fn s3_service(
     config.presigned_url_max_expires_secs = 7 * 24 * 60 * 60;
     config.aws_chunked_stream_max_chunk_size = limits.chunk_bytes_max;
     config.xml_max_body_size = limits.document_bytes_max;
-    config.put_object_max_size = Some(5 << 30);
+    // The engine bounds bodies, after it has made sure that the caller may write at all.
+    config.put_object_max_size = None;
     config.post_object_max_file_size = 5 << 30;
     config.form_max_field_size = 64 << 10;
     config.form_max_fields_size = 1 << 20;
     config.form_max_parts = 100;
     config.normalize_forward_slash_path = false;
-    // SDKs name the operation in `x-id`; one that misnames it is better routed by what it sends, as S3 does.
+    // SDKs name the operation in `x-id`; a request that misnames it is routed by what it sends, as S3 does.
     config.operation_id_routing = false;
-    let mut builder = S3ServiceBuilder::new(face);
-    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-    builder.set_auth(KeyRing::new(root));
-    builder.set_access(Introduction);
-    builder.set_host(virtual_hosts);
-    builder.set_validation(BucketNames);
-    builder.build()
+    config
 }
 
 /// The bucket names of the kernel.

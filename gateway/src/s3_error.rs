@@ -13,8 +13,7 @@ use s3s::stream::aws_chunked_stream::AwsChunkedStreamError;
 use s3s::stream::upload_stream::UploadStreamError;
 use s3s::{BodySizeLimitExceeded, S3Error, S3ErrorCode};
 
-use crate::translate::names;
-use crate::translate::time;
+use crate::translate::{legible, names, time};
 
 /// Why an S3 operation does not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -131,12 +130,12 @@ fn from_mistake(mistake: &Mistake) -> S3Error {
         Mistake::NoSuchUpload => S3ErrorCode::NoSuchUpload,
         Mistake::Owner => S3ErrorCode::AccessDenied,
     };
-    S3Error::with_message(code, mistake.to_string())
+    S3Error::with_message(code, legible::told(mistake.to_string()))
 }
 
 /// A code that S3 documents and s3s does not list.
 fn unlisted(code: &'static str, status: StatusCode, message: &dyn fmt::Display) -> S3Error {
-    let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message.to_string());
+    let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), legible::told(message.to_string()));
     error.set_status_code(status);
     error
 }
@@ -214,7 +213,7 @@ fn invalid(fault: &Fault) -> S3Error {
         Fault::Request(_) => S3ErrorCode::InvalidRequest,
         Fault::Argument { .. } => S3ErrorCode::InvalidArgument,
     };
-    S3Error::with_message(code, fault.to_string())
+    S3Error::with_message(code, legible::told(fault.to_string()))
 }
 
 fn range_not_satisfiable(bytes: u64, fault: &Fault) -> S3Error {

@@ -8,6 +8,7 @@ pub(crate) mod body;
 pub(crate) mod checksums;
 pub(crate) mod conditions;
 pub(crate) mod copy_source;
+pub(crate) mod legible;
 pub(crate) mod listing;
 pub(crate) mod names;
 pub(crate) mod ranges;

@@ -6,6 +6,7 @@
 
 mod observation;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,11 +38,11 @@ pub struct Difference {
 }
 
 /// How often what happened, so that a test can show that it did.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub struct Tally {
-    /// Operations that were answered.
-    pub answered: u64,
-    /// Of them, those that were refused.
+    /// Operations that succeeded, by their names.
+    pub succeeded: BTreeMap<&'static str, u64>,
+    /// Operations that were refused.
     pub refused: u64,
     /// Power cuts.
     pub power_cuts: u64,
@@ -51,6 +52,20 @@ pub struct Tally {
     pub vanished: u64,
     /// Sweeps after which the site held exactly what is referred to.
     pub sweeps: u64,
+}
+
+impl Tally {
+    /// Adds what happened elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        for (name, count) in &other.succeeded {
+            *self.succeeded.entry(name).or_default() += count;
+        }
+        self.refused += other.refused;
+        self.power_cuts += other.power_cuts;
+        self.happened += other.happened;
+        self.vanished += other.vanished;
+        self.sweeps += other.sweeps;
+    }
 }
 
 /// A lake and its reference, side by side.
@@ -217,7 +232,7 @@ impl Run {
                 let attempt = self.attempt(steps, &observed);
                 match attempt {
                     Ok(lake) => {
-                        self.count(&answers, skipped);
+                        self.count(&operations, &answers, skipped);
                         self.lake = lake;
                         return Ok(());
                     }
@@ -263,16 +278,13 @@ impl Run {
         Ok(lake)
     }
 
-    fn count(&mut self, answers: &[Option<Answer>], skipped: u32) {
+    fn count(&mut self, operations: &[Operation], answers: &[Option<Answer>], skipped: u32) {
         for (place, answer) in answers.iter().enumerate() {
             match answer {
                 None | Some(Answer::Broken(_)) if skipped >> place & 1 == 1 => self.tally.vanished += 1,
                 None | Some(Answer::Broken(_)) => self.tally.happened += 1,
-                Some(Answer::Refused(_)) => {
-                    self.tally.answered += 1;
-                    self.tally.refused += 1;
-                }
-                Some(_) => self.tally.answered += 1,
+                Some(Answer::Refused(_)) => self.tally.refused += 1,
+                Some(_) => *self.tally.succeeded.entry(operations[place].name()).or_default() += 1,
             }
         }
     }

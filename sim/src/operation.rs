@@ -96,6 +96,33 @@ pub enum Operation {
     ListUploads(ListUploads),
 }
 
+impl Operation {
+    /// What it is called in counts.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateBucket(_) => "create bucket",
+            Self::DeleteBucket(_) => "delete bucket",
+            Self::SetVersioning(..) => "set versioning",
+            Self::Put(_) => "put",
+            Self::Get(_) => "get",
+            Self::Head(_) => "head",
+            Self::Delete(_) => "delete",
+            Self::DeleteMany(_) => "delete many",
+            Self::Copy(_) => "copy",
+            Self::SetTags(..) => "set tags",
+            Self::Start(_) => "start upload",
+            Self::PutPart(..) => "put part",
+            Self::CopyPart(_) => "copy part",
+            Self::Complete(_) => "complete upload",
+            Self::Abort(_) => "abort upload",
+            Self::Parts(..) => "list parts",
+            Self::List(_) => "list",
+            Self::ListVersions(_) => "list versions",
+            Self::ListUploads(_) => "list uploads",
+        }
+    }
+}
+
 /// What is known of an object, without what depends on time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {

@@ -211,9 +211,9 @@ impl Bucket {
         self.keys.get(key)?.first()?.object.as_ref()
     }
 
-    /// Whether answers name versions.
-    pub(crate) fn versioned(&self) -> bool {
-        self.versioning != Versioning::Unversioned
+    /// Whether the answer to a write names its version. A suspended bucket's writes are all named null, and unnamed.
+    pub(crate) fn names_writes(&self) -> bool {
+        self.versioning == Versioning::Enabled
     }
 
     /// Current objects, all versions, and the bytes of all versions.

@@ -156,7 +156,7 @@ mod tests {
                 let running = Arc::clone(&running);
                 pool.start(move || {
                     running.add(1);
-                    thread::sleep(Duration::from_millis(2));
+                    (0..1000).for_each(|_| thread::yield_now());
                     let seen = running.get();
                     running.add(-1);
                     seen

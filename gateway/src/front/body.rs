@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use kernel::Clock;
 use s3s::StdError;
@@ -16,6 +17,8 @@ use tokio::sync::Semaphore;
 
 use super::aws_chunked::Framing;
 use super::body_fault::{BodyFault, BodyFaultKind};
+use super::digests::{Digests, Verifier};
+use super::markup::Markup;
 use super::payload::Payload;
 use super::trace::RequestTrace;
 use crate::Limits;
@@ -40,6 +43,7 @@ pub(crate) struct RequestBody<B> {
     activity: Arc<Activity>,
     pace: Pace,
     payload: Payload,
+    digests: Option<Digests>,
     reading: Reading,
     /// Bytes that have come.
     came: u64,
@@ -85,15 +89,17 @@ where
             trace,
             activity,
             payload: Payload::Unsigned,
+            digests: None,
             reading: Reading::Before,
             came: 0,
             announced,
         }
     }
 
-    /// Tells what `x-amz-content-sha256` says of the body.
-    pub(crate) fn expect(&mut self, payload: Payload) {
+    /// Tells what the headers say of the body: how it is protected, and its digests.
+    pub(crate) fn expect(&mut self, payload: Payload, headers: &HeaderMap) {
         self.payload = payload;
+        self.digests = Digests::of(headers);
     }
 
     fn begin(&mut self) -> Result<(), BodyFaultKind> {
@@ -107,7 +113,8 @@ where
                 if self.announced.is_some_and(|bytes| bytes > self.watch.limits.document_bytes_max as u64) {
                     return Err(BodyFaultKind::DocumentTooLarge);
                 }
-                Reading::Document(Document::new(payload, name != "PutBucketPolicy"))
+                let digests = self.digests.take().map(|digests| digests.verifier(name)).transpose()?;
+                Reading::Document(Document::new(payload, digests, name != "PutBucketPolicy"))
             }
         };
         Ok(())
@@ -291,48 +298,36 @@ fn bytes_min(limits: &Limits) -> u64 {
 /// Looks over an XML or JSON body.
 struct Document {
     hash: Option<(Sha256, [u8; 32])>,
-    is_xml: bool,
-    markup: Markup,
-}
-
-/// How much of `<!` was just read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Markup {
-    Text,
-    Less,
-    LessBang,
+    digests: Option<Verifier>,
+    /// Of XML only.
+    markup: Option<Markup>,
 }
 
 impl Document {
-    fn new(payload: Payload, is_xml: bool) -> Self {
+    fn new(payload: Payload, digests: Option<Verifier>, is_xml: bool) -> Self {
         let hash = match payload {
             Payload::Hash(expected) => Some((Sha256::new(), expected)),
             Payload::Unsigned | Payload::Chunked { .. } => None,
         };
-        Self { hash, is_xml, markup: Markup::Text }
+        Self { hash, digests, markup: is_xml.then(Markup::default) }
     }
 
     fn advance(&mut self, data: &[u8]) -> Result<(), BodyFaultKind> {
         if let Some((hash, _)) = &mut self.hash {
             hash.update(data);
         }
-        if !self.is_xml {
-            return Ok(());
+        if let Some(digests) = &mut self.digests {
+            digests.update(data);
         }
-        for byte in data {
-            self.markup = match (self.markup, byte) {
-                // `<!--` is a comment, which s3s reads right.
-                (Markup::LessBang, byte) if *byte != b'-' => return Err(BodyFaultKind::Markup),
-                (Markup::Less, b'!') => Markup::LessBang,
-                (_, b'<') => Markup::Less,
-                _ => Markup::Text,
-            };
-        }
-        Ok(())
+        self.markup.as_mut().map_or(Ok(()), |markup| markup.advance(data))
     }
 
     fn finish(&mut self) -> Result<(), BodyFaultKind> {
-        let Some((hash, expected)) = self.hash.take() else { return Ok(()) };
-        if hash.finalize().as_ref() == expected { Ok(()) } else { Err(BodyFaultKind::HashDiffers) }
+        if let Some((hash, expected)) = self.hash.take()
+            && hash.finalize().as_ref() != expected
+        {
+            return Err(BodyFaultKind::HashDiffers);
+        }
+        self.digests.take().map_or(Ok(()), Verifier::finish)
     }
 }

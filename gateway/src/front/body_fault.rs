@@ -34,12 +34,18 @@ pub(crate) enum BodyFaultKind {
     /// More than [`crate::Limits::document_bytes_max`].
     #[error("the document is too large")]
     DocumentTooLarge,
-    /// CDATA or a document type: s3s would skip them and read something else than was written.
-    #[error("the document holds CDATA or a document type")]
+    /// CDATA or a document type: s3s would skip them and read something else than was written. Or a tag beyond reason.
+    #[error("the document holds CDATA, a document type or an endless tag")]
     Markup,
     /// The document's SHA-256 is not the one that was signed.
     #[error("the document does not match x-amz-content-sha256")]
     HashDiffers,
+    /// The document's MD5 or checksum is not the announced one.
+    #[error("the document does not match its digest")]
+    DigestDiffers,
+    /// `Content-MD5` is not the base64 of 16 bytes.
+    #[error("the Content-MD5 is malformed")]
+    DigestMalformed,
     /// The gateway holds as many bytes as it may.
     #[error("too many bytes are held in memory")]
     Busy,
@@ -70,6 +76,13 @@ impl BodyFaultKind {
                 "XAmzContentSHA256Mismatch",
                 "The provided 'x-amz-content-sha256' header does not match what was computed.",
             ),
+            Self::DigestDiffers => Refusal::bad_request(
+                "BadDigest",
+                "The Content-MD5 or checksum value that you specified did not match what the server received.",
+            ),
+            Self::DigestMalformed => {
+                Refusal::bad_request("InvalidDigest", "The Content-MD5 you specified is not valid.")
+            }
             Self::Busy => Refusal::slow_down(),
         }
     }

@@ -2,14 +2,14 @@
 //!
 //! s3s checks signatures and parses inputs. What it does not look at, or takes more kindly than S3 does, is settled here.
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST, ORIGIN, RANGE, TRANSFER_ENCODING};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST, ORIGIN, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 use kernel::Region;
-use s3s::dto::Range;
 
 use super::mechanism::{self, Mechanism};
+use super::mend;
 use super::payload::Payload;
 use super::refusal::Refusal;
 use crate::Limits;
@@ -48,7 +48,8 @@ pub(crate) fn judge(
     {
         return Err(super::body_fault::BodyFaultKind::HashDiffers.refusal());
     }
-    drop_ignored_range(parts);
+    join_metadata(parts);
+    mend::mend(parts);
     Ok(Judged { payload })
 }
 
@@ -156,32 +157,27 @@ fn chunks_need_a_signature(parts: &Parts, mechanism: Mechanism, payload: Payload
     }
 }
 
-/// S3 answers with the whole object where a range is malformed or there are several; s3s refuses. A range that is part
-/// of the signature must stay: s3s needs it to check.
-fn drop_ignored_range(parts: &mut Parts) {
-    let mut ranges = parts.headers.get_all(RANGE).iter();
-    let Some(range) = ranges.next() else { return };
-    let is_one = ranges.next().is_none() && range.to_str().is_ok_and(|range| Range::parse(range).is_ok());
-    if !is_one && !range_is_signed(parts) {
-        parts.headers.remove(RANGE);
+/// S3 joins metadata that comes in several headers of one name; s3s refuses it. The signature covers the joined value.
+fn join_metadata(parts: &mut Parts) {
+    let repeated: Vec<HeaderName> = parts
+        .headers
+        .keys()
+        .filter(|name| name.as_str().starts_with("x-amz-meta-") && parts.headers.get_all(*name).iter().nth(1).is_some())
+        .cloned()
+        .collect();
+    for name in repeated {
+        let values: Vec<&[u8]> =
+            parts.headers.get_all(&name).iter().map(|value| value.as_bytes().trim_ascii()).collect();
+        if let Ok(joined) = HeaderValue::from_bytes(&values.join(&b","[..])) {
+            parts.headers.insert(name, joined);
+        }
     }
-}
-
-fn range_is_signed(parts: &Parts) -> bool {
-    let names_range = |names: &str| names.split(';').any(|name| name.trim().eq_ignore_ascii_case("range"));
-    let by_header = parts.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    by_header
-        .into_iter()
-        .flat_map(|value| value.split(','))
-        .filter_map(|part| part.trim().strip_prefix("SignedHeaders="))
-        .any(names_range)
-        || super::query::pairs(parts.uri.query())
-            .any(|(name, value)| name == "X-Amz-SignedHeaders" && names_range(&value))
 }
 
 #[cfg(test)]
 mod tests {
     use http::Request;
+    use http::header::RANGE;
 
     use super::*;
 
@@ -290,6 +286,18 @@ mod tests {
             judge(&mut head, true, &region, &Limits::default()).expect(range);
             assert_eq!(head.headers.contains_key(RANGE), stays, "{range} {headers:?}");
         }
+    }
+
+    #[test]
+    fn metadata_of_one_name_is_one_list() {
+        let region = Region::new("here").expect("region");
+        let mut head = parts("PUT", "/b/k", &[("x-amz-meta-a", "1 "), ("x-amz-meta-b", "b"), ("x-amz-meta-a", " 2")]);
+        judge(&mut head, true, &region, &Limits::default()).expect("goes on");
+        let of = |name: &str| head.headers.get_all(name).iter().cloned().collect::<Vec<_>>();
+        assert_eq!(
+            (of("x-amz-meta-a"), of("x-amz-meta-b")),
+            (vec![HeaderValue::from_static("1,2")], vec![HeaderValue::from_static("b")])
+        );
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(crate) enum Mechanism {
 }
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const NOT_CANONICAL: &str = "the signed headers must be in lower case, sorted and named once each";
 const ONE_ONLY: &str = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
                         parameter or the Authorization header should be specified";
 
@@ -85,7 +86,7 @@ fn header(value: &str, region: &Region) -> Result<(), Refusal> {
         let refusal = malformed_header(&fault.said(region));
         if matches!(fault, ScopeFault::Region(_)) { refusal.with("Region", region.as_str()) } else { refusal }
     })?;
-    host_is_signed(signed)
+    judge_signed_headers(signed, || malformed_header(NOT_CANONICAL))
 }
 
 /// Source: Amazon S3 API, *Authenticating Requests: Using Query Parameters*.
@@ -116,7 +117,7 @@ fn presigned(query: Option<&str>, region: &Region) -> Result<Mechanism, Refusal>
         let refusal = malformed_query(format!("Error parsing the X-Amz-Credential parameter; {}", fault.said(region)));
         if matches!(fault, ScopeFault::Region(_)) { refusal.with("Region", region.as_str()) } else { refusal }
     })?;
-    host_is_signed(&field("X-Amz-SignedHeaders")?)?;
+    judge_signed_headers(&field("X-Amz-SignedHeaders")?, || malformed_query(NOT_CANONICAL))?;
     Ok(Mechanism::Query)
 }
 
@@ -164,13 +165,23 @@ fn scope(credential: &str, region: &Region) -> Result<(), ScopeFault> {
     Ok(())
 }
 
-/// A signature that leaves the host open is good for every server that knows the key.
-fn host_is_signed(signed_headers: &str) -> Result<(), Refusal> {
-    if signed_headers.split(';').any(|name| name.eq_ignore_ascii_case("host")) {
-        Ok(())
-    } else {
-        Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDenied", "The host header must be among the signed headers."))
+/// S3 wants the names in lower case, sorted, each once. And a signature that leaves the host open would be good for every
+/// server that knows the key.
+fn judge_signed_headers(names: &str, malformed: impl FnOnce() -> Refusal) -> Result<(), Refusal> {
+    let names: Vec<&str> = names.split(';').collect();
+    let is_canonical = names.iter().all(|name| !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase()))
+        && names.is_sorted_by(|one, next| one < next);
+    if !is_canonical {
+        return Err(malformed());
     }
+    if !names.contains(&"host") {
+        return Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "AccessDenied",
+            "The host header must be among the signed headers.",
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -242,6 +253,10 @@ mod tests {
             (&format!("{GOOD}, SignedHeaders=host"), "AuthorizationHeaderMalformed"),
             (&GOOD.replace("host;", ""), "AccessDenied"),
             (&GOOD.replace("host;", "hostess;"), "AccessDenied"),
+            (&GOOD.replace("host;", "Host;"), "AuthorizationHeaderMalformed"),
+            (&GOOD.replace("host;", "host;host;"), "AuthorizationHeaderMalformed"),
+            (&GOOD.replace("host;x-amz-date", "x-amz-date;host"), "AuthorizationHeaderMalformed"),
+            (&GOOD.replace("host;x-amz-date", ""), "AuthorizationHeaderMalformed"),
         ] {
             assert_eq!(judged("GET", "", &[("authorization", value)]), Err(code), "{value}");
         }

@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::testing::{Draft, front, front_of_s3s, sha256};
+use crate::testing::{Draft, front, front_of_s3s, sha256, sha256_base64};
 
 /// A body that comes piece by piece, as from a socket; unlike one in memory it can be silent.
 pub(crate) struct Pieces {
@@ -219,6 +219,7 @@ async fn documents_are_taken_exactly_or_not_at_all() {
         (key("&unknown;"), answer(400, "MalformedXML")),
         ("<Delete><Object><Key>a</Key></Object>".to_owned(), answer(400, "MalformedXML")),
         ("<Delete>".repeat(1000), answer(400, "MalformedXML")),
+        (key("a").replace("<Object>", &format!("<Object {}>", "a=\"b>\" ".repeat(1000))), answer(400, "MalformedXML")),
         ("not xml".to_owned(), answer(400, "MalformedXML")),
         (key(&"k".repeat(65 << 10)), answer(400, "EntityTooLarge")),
     ] {
@@ -232,6 +233,62 @@ async fn documents_are_taken_exactly_or_not_at_all() {
         .header("x-amz-trailer", "x-amz-checksum-crc32")
         .sign("STREAMING-UNSIGNED-PAYLOAD-TRAILER");
     assert_eq!(asked(&front, chunked.request(Pieces::of(&xml))).await, answer(400, "InvalidRequest"));
+}
+
+#[tokio::test]
+async fn documents_must_have_the_digest_they_came_with() {
+    let front = front_of_s3s(Limits::default());
+    let xml = "<Delete><Object><Key>a</Key></Object></Delete>";
+    for (name, value, expected) in [
+        ("content-md5", "8Clt4sFujn1yLJMZGNt4Cw==", answer(400, "BadDigest")),
+        ("content-md5", "8Clt4sFujn1yLJMZGNt4", answer(400, "InvalidDigest")),
+        ("content-md5", "no digest", answer(400, "InvalidDigest")),
+        ("x-amz-checksum-crc32", "AAAAAA==", answer(400, "BadDigest")),
+        ("x-amz-checksum-sha256", "no digest", answer(400, "BadDigest")),
+        ("x-amz-checksum-sha256", &sha256_base64(xml.as_bytes()), answer(200, "")),
+    ] {
+        let (draft, _) = Draft::new("POST", "/bucket", "delete")
+            .header("content-length", &xml.len().to_string())
+            .header(name, value)
+            .sign(&sha256(xml.as_bytes()));
+        assert_eq!(asked(&front, draft.request(Pieces::of(xml))).await, expected, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_is_no_object() {
+    let front = front_of_s3s(Limits::default());
+    for query in ["partNumber=1", "uploadId=u"] {
+        let (draft, _) = Draft::new("PUT", "/bucket/key", query).header("content-length", "1").sign(&sha256(b"x"));
+        assert_eq!(asked(&front, draft.request(Pieces::of("x"))).await, answer(400, "InvalidArgument"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_signed_range_that_s3_ignores_is_ignored_for_the_signer_only() {
+    let front = front_of_s3s(Limits::default());
+    let read = |range: &str| Draft::new("GET", "/bucket/key", "").header("range", range).sign("UNSIGNED-PAYLOAD").0;
+    let nines = format!("bytes=1-{}", "9".repeat(30));
+    for (range, understood) in [
+        ("bytes=1-2", Some("bytes=1-2")),
+        ("bytes=1-2,5-6", None),
+        ("nonsense", None),
+        (&nines, Some("bytes=1-9223372036854775807")),
+    ] {
+        let answer = ask(&front, read(range).request(Pieces::of(""))).await;
+        let told = answer.head.headers().get("content-language").map(|value| value.to_str().expect("text").to_owned());
+        assert_eq!((answer.status, told.as_deref()), (200, understood), "{range}");
+    }
+    let mut stolen = read("nonsense").request(Pieces::of(""));
+    *stolen.uri_mut() = "/bucket/other".parse().expect("uri");
+    assert_eq!(asked(&front, stolen).await, answer(403, "SignatureDoesNotMatch"));
+    let mut altered = read("nonsense").request(Pieces::of(""));
+    altered.headers_mut().insert("range", HeaderValue::from_static("other nonsense"));
+    assert_eq!(asked(&front, altered).await, answer(403, "SignatureDoesNotMatch"));
+    let nobody = Draft::new("GET", "/bucket/key", "").header("range", "nonsense").request(Pieces::of(""));
+    assert_eq!(asked(&front, nobody).await, answer(403, "AccessDenied"));
+    let counted = front.meters().operation("GetObject").answers().map(|(_, count)| count).sum::<u64>();
+    assert_eq!(counted, 5, "one count each, whichever way they went; bad signatures have no operation");
 }
 
 #[tokio::test]
@@ -281,7 +338,7 @@ async fn the_lakes_own_paths_are_not_those_of_a_bucket() {
     let live = |host: &str| Draft::new("GET", "/_lake/health/live", "").header("host", host).request(Pieces::of(""));
     assert_eq!(ask(&front, live("localhost:9000")).await.text, "live\n");
     assert_eq!(ask(&front, live("lake.example")).await.text, "live\n");
-    assert_eq!(asked(&front, live("bucket.lake.example")).await, answer(501, "NotImplemented"), "an object's key");
+    assert_eq!(asked(&front, live("bucket.lake.example")).await, answer(403, "AccessDenied"), "an object's key");
     let metrics = Draft::new("GET", "/_lake/metrics", "").request(Pieces::of(""));
     assert_eq!(asked(&front, metrics).await, answer(401, "AccessDenied"));
     let metrics =

@@ -7,7 +7,7 @@ use s3s::{S3Request, S3Response};
 
 use super::{Answer, S3Face};
 use crate::s3_error::Mistake;
-use crate::translate::{listing, names, time};
+use crate::translate::{legible, listing, names, time};
 
 /// Buckets of a page. Source: Amazon S3 API, *ListBuckets*.
 const BUCKETS_PER_PAGE: usize = 10_000;
@@ -81,7 +81,7 @@ pub(super) async fn list_buckets(face: &S3Face, request: S3Request<ListBucketsIn
         buckets: Some(buckets.collect()),
         continuation_token: last,
         owner: Some(face.owner()),
-        prefix,
+        prefix: prefix.and_then(legible::echo),
     }))
 }
 

@@ -19,7 +19,8 @@ enum Directive {
 
 pub(super) async fn copy_object(face: &S3Face, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
     let caller = face.admit(&request)?;
-    let copied = face.engine.copy_object(&caller, asked(request.input)?).await?;
+    let copy = asked(request.input)?;
+    let copied = face.engine.copy_object(&caller, copy).await.map_err(copy_source::failure)?;
     let written = &copied.written;
     let mut result = CopyObjectResult {
         last_modified: Some(time::to_wire(written.version.modified)),

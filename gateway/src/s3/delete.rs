@@ -8,7 +8,7 @@ use s3s::{S3Error, S3Request, S3Response};
 
 use super::{Answer, S3Face, answer, place, trace_of};
 use crate::s3_error::{Failure, Mistake};
-use crate::translate::{checksums, conditions, names};
+use crate::translate::{checksums, conditions, legible, names};
 
 /// Deletions of one request. Source: Amazon S3 API, *DeleteObjects*.
 const DELETIONS_MAX: usize = 1000;
@@ -95,17 +95,17 @@ fn succeeded(entry: ObjectIdentifier, outcome: Deleted) -> DeletedObject {
     DeletedObject {
         delete_marker: outcome.is_marker.then_some(true),
         delete_marker_version_id: marker.map(names::version_text),
-        key: Some(entry.key),
-        version_id: entry.version_id,
+        key: legible::echo(entry.key),
+        version_id: entry.version_id.and_then(legible::echo),
     }
 }
 
 fn failed(entry: ObjectIdentifier, error: &S3Error) -> Error {
     Error {
         code: Some(error.code().as_str().to_owned()),
-        key: Some(entry.key),
+        key: legible::echo(entry.key),
         message: error.message().map(str::to_owned),
-        version_id: entry.version_id,
+        version_id: entry.version_id.and_then(legible::echo),
     }
 }
 

@@ -1,14 +1,14 @@
 //! Listings: objects in two dialects, versions, uploads under way.
 
 use engine::{Entry, ListObjects, ListUploads, ListVersions, ListedVersion, Page, UploadInfo};
-use kernel::{Checksum, Version};
+use kernel::{Checksum, ObjectKey, Version};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response};
 
 use super::{Answer, S3Face};
 use crate::s3_error::Mistake;
 use crate::translate::listing::{self, Encoding};
-use crate::translate::{checksums, conditions, names, time};
+use crate::translate::{checksums, conditions, legible, names, time};
 
 pub(super) async fn list_objects(face: &S3Face, request: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
     let caller = face.admit(&request)?;
@@ -23,6 +23,12 @@ pub(super) async fn list_objects(face: &S3Face, request: S3Request<ListObjectsIn
         limit: listing::page_size(input.max_keys, "max-keys", listing::PAGE_MAX)?,
     };
     let page = face.engine.list_objects(&caller, asked.clone()).await?;
+    check(
+        encoding,
+        &page,
+        |version| &version.key,
+        [Some(&asked.prefix), asked.delimiter.as_ref(), asked.after.as_ref()],
+    )?;
     let truncated = goes_on(&page, asked.limit);
     // Without a delimiter the last key is the marker of the next page, and is not said twice.
     let next = last_key(&page).filter(|_| truncated && asked.delimiter.is_some());
@@ -30,8 +36,8 @@ pub(super) async fn list_objects(face: &S3Face, request: S3Request<ListObjectsIn
     let (contents, prefixes) = split(page, |version| object(version, Some(face.owner()), encoding), encoding);
     Ok(S3Response::new(ListObjectsOutput {
         name: Some(input.bucket),
-        // botocore decodes everything else that is encoded here.
-        prefix: Some(asked.prefix),
+        // botocore decodes everything here but the prefix.
+        prefix: Some(if legible::is_legible(&asked.prefix) { asked.prefix } else { encoding.write(&asked.prefix) }),
         marker: Some(encoding.write(asked.after.as_deref().unwrap_or_default())),
         max_keys: i32::try_from(asked.limit).ok(),
         is_truncated: Some(truncated),
@@ -63,6 +69,8 @@ pub(super) async fn list_objects_v2(
         limit: listing::page_size(input.max_keys, "max-keys", listing::PAGE_MAX)?,
     };
     let page = face.engine.list_objects(&caller, asked.clone()).await?;
+    let echoed = [Some(&asked.prefix), asked.delimiter.as_ref(), input.start_after.as_ref()];
+    check(encoding, &page, |version| &version.key, echoed)?;
     let truncated = goes_on(&page, asked.limit);
     let next_continuation_token = last_key(&page).filter(|_| truncated).map(listing::token);
     let owner = (input.fetch_owner == Some(true)).then(|| face.owner());
@@ -107,6 +115,8 @@ pub(super) async fn list_object_versions(
         limit: listing::page_size(input.max_keys, "max-keys", listing::PAGE_MAX)?,
     };
     let page = face.engine.list_versions(&caller, asked.clone()).await?;
+    let echoed = [Some(&asked.prefix), asked.delimiter.as_ref(), key_marker.as_ref()];
+    check(encoding, &page, |listed| &listed.version.key, echoed)?;
     let truncated = goes_on(&page, asked.limit);
     let last = page.entries.last().filter(|_| truncated).map(version_place);
     let (next_key, next_version) = last.map_or((None, None), |(key, version)| (Some(encoding.write(key)), version));
@@ -154,6 +164,7 @@ pub(super) async fn list_multipart_uploads(
         limit: listing::page_size(input.max_uploads, "max-uploads", listing::PAGE_MAX)?,
     };
     let page = face.engine.list_uploads(&caller, asked.clone()).await?;
+    check(encoding, &page, |info| &info.key, [Some(&asked.prefix), asked.delimiter.as_ref(), key_marker.as_ref()])?;
     let truncated = goes_on(&page, asked.limit);
     let last = page.entries.last().filter(|_| truncated).map(|last| match last {
         Entry::Item(info) => (encoding.write(info.key.as_str()), info.id.to_string()),
@@ -172,7 +183,7 @@ pub(super) async fn list_multipart_uploads(
         next_key_marker: next_key,
         next_upload_id_marker: next_upload,
         prefix: Some(encoding.write(&asked.prefix)),
-        upload_id_marker: Some(upload_marker.unwrap_or_default()),
+        upload_id_marker: upload_marker.map_or_else(|| Some(String::new()), legible::echo),
         uploads: Some(uploads),
         ..ListMultipartUploadsOutput::default()
     }))
@@ -190,6 +201,20 @@ fn upload_place(
         .transpose()
         .map_err(|_| Mistake::Argument { name: "upload-id-marker", reason: "invalid uploadId marker".to_owned() })?;
     Ok(Some((key.to_owned(), upload)))
+}
+
+/// Refuses an answer with a name on the page, or an echoed one, that cannot be written.
+fn check<T>(
+    encoding: Encoding,
+    page: &Page<T>,
+    key: impl Fn(&T) -> &ObjectKey,
+    echoed: [Option<&String>; 3],
+) -> Result<(), Mistake> {
+    let listed = page.entries.iter().map(|entry| match entry {
+        Entry::Item(item) => key(item).as_str(),
+        Entry::Prefix(prefix) => prefix,
+    });
+    encoding.check(listed.chain(echoed.into_iter().flatten().map(String::as_str)))
 }
 
 /// Whether another page follows. A page of no entries leads nowhere, so S3 says that it is the last.

@@ -12,7 +12,7 @@ use super::{Answer, S3Face, receipt, sealed, version_written};
 use crate::s3_error::{Failure, Mistake};
 use crate::translate::attributes::{self, stored_headers};
 use crate::translate::checksums::{self, show_checksum};
-use crate::translate::{body, conditions, copy_source, listing, names, ranges, time};
+use crate::translate::{body, conditions, copy_source, legible, listing, names, ranges, time};
 
 /// Parts of an upload. Source: Amazon S3 User Guide, *Multipart upload limits*.
 const PARTS_MAX: usize = 10_000;
@@ -39,7 +39,7 @@ pub(super) async fn create_multipart_upload(
         bucket: Some(input.bucket),
         checksum_algorithm: algorithm,
         checksum_type: scope(&upload.checksum),
-        key: Some(input.key),
+        key: legible::echo(input.key),
         server_side_encryption: sealed(),
         upload_id: Some(upload.id.to_string()),
         ..CreateMultipartUploadOutput::default()
@@ -90,7 +90,7 @@ pub(super) async fn upload_part_copy(
         source: copy_source::read(&input.copy_source, condition)?,
         range: input.copy_source_range.as_deref().map(ranges::copied).transpose()?,
     };
-    let (part, source_version) = face.engine.copy_part(&caller, copy).await?;
+    let (part, source_version) = face.engine.copy_part(&caller, copy).await.map_err(copy_source::failure)?;
     let mut result = CopyPartResult {
         e_tag: Some(conditions::etag_to_wire(&part.etag)),
         last_modified: Some(time::to_wire(part.modified)),
@@ -116,7 +116,7 @@ pub(super) async fn complete_multipart_upload(
     let mut output = CompleteMultipartUploadOutput {
         location: Some(format!("/{}/{}", input.bucket, listing::url_encoded(&input.key))),
         bucket: Some(input.bucket),
-        key: Some(input.key),
+        key: legible::echo(input.key),
         server_side_encryption: sealed(),
         version_id: version_written(&written),
         ..CompleteMultipartUploadOutput::default()
@@ -214,7 +214,7 @@ pub(super) async fn list_parts(face: &S3Face, request: S3Request<ListPartsInput>
         checksum_type: scope(&page.upload.checksum),
         initiator: Some(Initiator { display_name: owner.display_name.clone(), id: owner.id.clone() }),
         is_truncated: Some(page.truncated && limit > 0),
-        key: Some(input.key),
+        key: legible::echo(input.key),
         max_parts: i32::try_from(limit).ok(),
         next_part_number_marker: page.parts.last().map(|part| i32::from(part.number)),
         owner: Some(owner),

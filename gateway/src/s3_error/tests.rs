@@ -102,6 +102,19 @@ fn every_mistake_has_its_code_and_status() {
 }
 
 #[test]
+fn messages_can_stand_in_xml() {
+    let odd = "a\u{1}b".to_owned();
+    for error in [
+        wire(Mistake::Tag(TagError::Form(odd.clone()))),
+        wire(Mistake::Location(odd.clone())),
+        wire(Engine::Invalid(Fault::Request(odd.clone()))),
+        wire(invalid_body(TrailerUnexpected { name: odd })),
+    ] {
+        assert!(error.message().is_some_and(|message| message.contains("a\u{fffd}b")), "{error:?}");
+    }
+}
+
+#[test]
 fn markers_show_in_headers() {
     let id = VersionName::Id(VersionId::from_bytes([5; 16]));
     let current = wire(Engine::NotFound(Missing::Key { marker: Some(id) }));

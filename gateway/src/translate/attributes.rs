@@ -1,9 +1,10 @@
 //! What is stored beside an object's bytes: headers, user metadata, tags.
 
-use kernel::{Headers, Tags, UserMetadata};
+use kernel::{Headers, TagError, Tags, UserMetadata};
 use percent_encoding::percent_decode_str;
 use s3s::dto;
 
+use super::legible::is_legible;
 use crate::s3_error::Mistake;
 
 /// Names and values of all user metadata together. Source: Amazon S3 User Guide, *Working with object metadata*.
@@ -85,7 +86,7 @@ pub(crate) fn tags_of_header(header: Option<&str>) -> Result<Tags, Mistake> {
         Ok((decode(name)?, decode(value)?))
     });
     let pairs = pairs.collect::<Result<Vec<_>, Mistake>>()?;
-    Tags::new(pairs, Tags::OBJECT_MAX).map_err(Mistake::Tag)
+    tags(pairs, Tags::OBJECT_MAX)
 }
 
 /// Tags of an XML body, at most `max` of them.
@@ -95,6 +96,14 @@ pub(crate) fn tags_of_body(tagging: dto::Tagging, max: usize) -> Result<Tags, Mi
         _ => Err(Mistake::Xml("a Tag must hold a Key and a Value")),
     });
     let pairs = pairs.collect::<Result<Vec<_>, Mistake>>()?;
+    tags(pairs, max)
+}
+
+/// Checks tags. They are read in XML, so they must be legible there.
+fn tags(pairs: Vec<(String, String)>, max: usize) -> Result<Tags, Mistake> {
+    if let Some((name, _)) = pairs.iter().find(|(name, value)| !is_legible(name) || !is_legible(value)) {
+        return Err(Mistake::Tag(TagError::Form(name.clone())));
+    }
     Tags::new(pairs, max).map_err(Mistake::Tag)
 }
 
@@ -162,6 +171,9 @@ mod tests {
         assert!(tags_of_header(None).expect("none").is_empty());
         assert!(matches!(tags_of_header(Some("a=%FF")), Err(Mistake::Argument { .. })));
         assert!(matches!(tags_of_header(Some("a=1&a=2")), Err(Mistake::Tag(_))));
+        for illegible in ["a=%01", "%00=a"] {
+            assert!(matches!(tags_of_header(Some(illegible)), Err(Mistake::Tag(_))), "{illegible}");
+        }
         let eleven: Vec<_> = (0..11).map(|number| format!("t{number}=v")).collect();
         assert!(matches!(tags_of_header(Some(&eleven.join("&"))), Err(Mistake::Tag(_))));
     }

@@ -1,11 +1,11 @@
 //! `x-amz-copy-source` and the conditions that come with it.
 
-use engine::CopySource;
+use engine::{CopySource, Fault};
 use kernel::ReadCondition;
 use s3s::dto;
 
 use super::names;
-use crate::s3_error::Mistake;
+use crate::s3_error::{Failure, Mistake};
 
 /// The object to be copied. Access points and outposts are not offered.
 pub(crate) fn read(source: &dto::CopySource, condition: ReadCondition) -> Result<CopySource, Mistake> {
@@ -19,6 +19,17 @@ pub(crate) fn read(source: &dto::CopySource, condition: ReadCondition) -> Result
         dto::CopySource::AccessPoint { .. } | dto::CopySource::Outpost { .. } => {
             Err(Mistake::NotOffered("a copy source that is an access point".to_owned()))
         }
+    }
+}
+
+/// What a copy that failed says of its source: a marker has nothing to copy.
+pub(crate) fn failure(error: engine::Error) -> Failure {
+    match error {
+        engine::Error::Invalid(Fault::Marker { .. }) => {
+            let text = "the source of a copy request may not specifically refer to a delete marker by version id";
+            Mistake::Request(text.to_owned()).into()
+        }
+        error => error.into(),
     }
 }
 
@@ -47,6 +58,13 @@ mod tests {
             let source = parsed(&header).expect(&header);
             assert_eq!((source.bucket.as_str(), source.key.as_str(), source.version), ("bucket", key, version));
         }
+    }
+
+    #[test]
+    fn markers_are_no_sources() {
+        let marker = Fault::Marker { version: VersionName::Null, modified: kernel::Timestamp::from_secs(0) };
+        assert!(matches!(failure(engine::Error::Invalid(marker)), Failure::Mistake(Mistake::Request(_))));
+        assert!(matches!(failure(engine::Error::Busy), Failure::Engine(engine::Error::Busy)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto;
 
+use super::legible;
 use crate::s3_error::Mistake;
 
 /// Entries of a page at the most. Source: Amazon S3 API, *ListObjectsV2*.
@@ -67,6 +68,17 @@ impl Encoding {
                 reason: "invalid encoding method specified in request".to_owned(),
             }),
         }
+    }
+
+    /// Refuses an answer with a name that cannot be written.
+    pub(crate) fn check<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Result<(), Mistake> {
+        if self == Self::Url || names.into_iter().all(legible::is_legible) {
+            return Ok(());
+        }
+        Err(Mistake::Argument {
+            name: "encoding-type",
+            reason: "must be url: the answer holds a name with characters that XML cannot hold".to_owned(),
+        })
     }
 
     /// Writes a name.
@@ -142,6 +154,13 @@ mod tests {
             assert_eq!(Encoding::Url.write(name), expected);
             assert_eq!(Encoding::Plain.write(name), name);
         }
+    }
+
+    #[test]
+    fn names_that_xml_cannot_hold_need_encoding() {
+        assert_eq!(Encoding::Plain.check(["a", "b\n"]), Ok(()));
+        assert!(matches!(Encoding::Plain.check(["a", "b\u{1}"]), Err(Mistake::Argument { .. })));
+        assert_eq!(Encoding::Url.check(["b\u{1}"]), Ok(()));
     }
 
     #[test]

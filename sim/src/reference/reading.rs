@@ -18,9 +18,14 @@ impl Reference {
         Ok(Answer::Read { known: object.known(version.name), range, body })
     }
 
-    /// The object and the selected bytes of a copy's source. Where a plain read says that nothing changed, a copy fails.
+    /// The object and the selected bytes of a copy's source. Where a plain read says that nothing changed, a copy fails;
+    /// to name a marker as a source makes no sense.
     pub(super) fn source(&self, source: &CopySource, selection: Selection) -> Result<(Object, Bytes)> {
-        let version = self.bucket_to_read(&source.bucket)?.find(&source.key, source.version)?;
+        let found = self.bucket_to_read(&source.bucket)?.find(&source.key, source.version);
+        let version = found.map_err(|refusal| match refusal {
+            Refusal::Marker(_) => Refusal::Senseless,
+            other => other,
+        })?;
         let object = version.object.as_ref().ok_or(Refusal::NoVersion)?;
         judge(object, &source.condition).map_err(|_| Refusal::Condition)?;
         let (start, end) = select(object, selection)?.unwrap_or((0, object.bytes.len() as u64));

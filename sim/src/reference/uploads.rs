@@ -39,7 +39,7 @@ impl Reference {
         let (source, bytes) = self.source(&copy.source, selection)?;
         let whole = source.bytes.len() as u64;
         if copy.range.is_some_and(|(first, last)| last < first || last >= whole) {
-            return Err(Refusal::Senseless);
+            return Err(Refusal::Range);
         }
         receive(&operation::Upload { bytes: bytes.clone(), damage: None })?;
         Ok(self.upload(&copy.upload)?.take(copy.number, bytes))
@@ -105,7 +105,7 @@ impl Reference {
         let object =
             version.object.as_ref().filter(|object| object.upload == Some(name.id)).ok_or(Refusal::NoUpload)?;
         let (etag, bytes) = (object.etag, object.bytes.len() as u64);
-        Ok(Answer::Written { version: version.name, etag, bytes, versioned: bucket.versioned() })
+        Ok(Answer::Written { version: version.name, etag, bytes, versioned: bucket.names_writes() })
     }
 }
 

@@ -47,7 +47,7 @@ impl Reference {
         let bucket = self.bucket(bucket)?;
         let (etag, bytes) = (object.etag, object.bytes.len() as u64);
         let version = bucket.cover(key, Some(object), chance);
-        Ok(Answer::Written { version, etag, bytes, versioned: bucket.versioned() })
+        Ok(Answer::Written { version, etag, bytes, versioned: bucket.names_writes() })
     }
 
     pub(super) fn delete(&mut self, delete: &DeleteObject, chance: &mut Chance) -> Result<Answer> {

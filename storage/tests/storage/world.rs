@@ -11,12 +11,10 @@ use kernel::{BlobId, BucketId, ByteRange, Clock, Entropy, Extent, ObjectKey, Pla
 use storage::{BlobStore, Hint, MemorySite, MemoryVault, Result, Site};
 
 /// SplitMix64 from a seed.
-pub(crate) struct Seeded(Mutex<u64>);
+struct Seeded(Mutex<u64>);
 
-impl Seeded {
-    pub(crate) fn new(seed: u64) -> Arc<dyn Entropy> {
-        Arc::new(Self(Mutex::new(seed)))
-    }
+pub(crate) fn seeded(seed: u64) -> Arc<dyn Entropy> {
+    Arc::new(Seeded(Mutex::new(seed)))
 }
 
 impl Entropy for Seeded {
@@ -75,7 +73,7 @@ pub(crate) fn away() -> SiteName {
 }
 
 pub(crate) fn world(seed: u64, piece_bytes_max: u64) -> World {
-    let entropy = Seeded::new(seed);
+    let entropy = seeded(seed);
     let clock = Arc::new(Stopped::default());
     let (near, far) = (MemorySite::new(Arc::clone(&clock) as _), MemorySite::new(Arc::clone(&clock) as _));
     let vault = Arc::new(MemoryVault::new(Arc::clone(&entropy)));
@@ -87,7 +85,7 @@ pub(crate) fn world(seed: u64, piece_bytes_max: u64) -> World {
 
 /// A store over one site.
 pub(crate) fn store_over(site: Arc<dyn Site>, seed: u64, piece_bytes_max: u64) -> Arc<BlobStore> {
-    let entropy = Seeded::new(seed);
+    let entropy = seeded(seed);
     let vault = Arc::new(MemoryVault::new(Arc::clone(&entropy)));
     let store = BlobStore::new(BTreeMap::from([(home(), site)]), vault, entropy);
     Arc::new(store.with_piece_bytes_max(piece_bytes_max))
@@ -101,7 +99,7 @@ pub(crate) fn hint() -> Hint {
 /// Bytes without a pattern that a mistake could hide in.
 pub(crate) fn body(bytes: usize, seed: u64) -> Vec<u8> {
     let mut body = vec![0; bytes];
-    Seeded::new(seed).fill(&mut body);
+    seeded(seed).fill(&mut body);
     body
 }
 

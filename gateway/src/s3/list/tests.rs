@@ -1,6 +1,6 @@
 use kernel::{
-    ChecksumAlgorithm, ChecksumScope, Content, ETag as ObjectETag, Headers, ObjectFacts, ObjectKey, Sequence, Standing,
-    Tags, Timestamp as Instant, UploadId, UserMetadata, VersionId, VersionName,
+    ChecksumAlgorithm, ChecksumScope, Content, ETag as ObjectETag, Headers, ObjectFacts, Sequence, Standing, Tags,
+    Timestamp as Instant, UploadId, UserMetadata, VersionId, VersionName,
 };
 
 use super::*;
@@ -87,4 +87,17 @@ fn uploads_go_on_behind_a_key_or_an_upload_of_it() {
     assert_eq!(upload_place(Some("k"), None), Ok(Some(("k".to_owned(), None))));
     assert_eq!(upload_place(None, Some("whatever")), Ok(None));
     assert!(matches!(upload_place(Some("k"), Some("x")), Err(Mistake::Argument { .. })));
+}
+
+#[test]
+fn a_page_that_xml_cannot_hold_is_refused_unless_encoded() {
+    let odd = || page(vec![Entry::Item(version("a\u{1}b", facts())), Entry::Prefix("p/".to_owned())], false);
+    let judge = |encoding, echoed| check(encoding, &odd(), |version| &version.key, [echoed, None, None]);
+    assert!(matches!(judge(Encoding::Plain, None), Err(Mistake::Argument { .. })));
+    assert_eq!(judge(Encoding::Url, Some(&"\u{2}".to_owned())), Ok(()));
+    let plain = page(vec![Entry::Prefix("p/".to_owned())], false);
+    let judge =
+        |echoed: &str| check(Encoding::Plain, &plain, |version| &version.key, [Some(&echoed.to_owned()), None, None]);
+    assert_eq!(judge("p"), Ok(()));
+    assert!(judge("\u{2}").is_err());
 }

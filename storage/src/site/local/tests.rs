@@ -89,11 +89,18 @@ async fn writers_of_one_directory_share_its_syncs() {
         }
     });
     futures::future::join_all(puts).await;
+    assert_eq!(site.list(None, 100).await.expect("lists").len(), 64);
     assert_eq!(site.meters().file_syncs.get(), 64);
     assert!((1..64).contains(&site.meters().directory_syncs.get()), "{:?}", site.meters());
     assert!((1..64).contains(&site.meters().key_log_syncs.get()), "{:?}", site.meters());
-    assert_eq!((site.meters().reads.get(), site.meters().writes.get()), (0, 0), "{:?}", site.meters());
-    assert_eq!(site.list(None, 100).await.expect("lists").len(), 64);
+    // Whoever is covered by a sync may go on before the thread that synced is back in its pool.
+    for _ in 0..400 {
+        if (site.meters().reads.get(), site.meters().writes.get()) == (0, 0) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the pools do not come to rest: {:?}", site.meters());
 }
 
 #[tokio::test]

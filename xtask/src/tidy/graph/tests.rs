@@ -2,9 +2,14 @@
 
 use super::*;
 
-/// A graph of crates of the house and what they import: `(crate, [(import, kind, is of the house)])`.
-fn graph(members: &[(&str, &[(&str, Option<&str>, bool)])], others: &[(&str, &str, &str, &str)]) -> Graph {
-    let dependency = |(name, kind, ours): &(&str, Option<&str>, bool)| Dependency {
+/// What a crate imports: `(name, kind, is of the house)`.
+type Import<'a> = (&'a str, Option<&'a str>, bool);
+/// A foreign package: name, version, licence, source.
+type Foreign<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+/// A graph of crates of the house with what they import, and of foreign packages.
+fn graph(members: &[(&str, &[Import<'_>])], others: &[Foreign<'_>]) -> Graph {
+    let dependency = |(name, kind, ours): &Import<'_>| Dependency {
         name: (*name).to_owned(),
         kind: kind.map(str::to_owned),
         path: ours.then(String::new),

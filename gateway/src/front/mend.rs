@@ -1,0 +1,197 @@
+//! Headers that s3s refuses and S3 does not.
+//!
+//! S3 ignores a `Range` that it cannot read or that names several ranges, takes numbers of any length, and ignores dates
+//! that are none. s3s refuses all that. Where such a header is not signed, it is mended on the way in. Where it is, s3s must
+//! see it as it came to verify the signature, so the request passes s3s twice: first as it is, to a route that exists for
+//! such requests only and is reached when the signature is right; from there with the headers mended and the caller
+//! vouched for.
+
+use http::header::{AUTHORIZATION, HeaderName, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, RANGE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use s3s::dto::{Range, Timestamp, TimestampFormat};
+use s3s::route::S3Route;
+use s3s::service::S3Service;
+use s3s::{Body, S3Error, S3Request, S3Response, S3Result};
+
+use super::query;
+
+/// What signed headers are to become once the signature is verified; `None` is taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mended(Vec<(HeaderName, Option<HeaderValue>)>);
+
+/// Stands in a request's extensions in place of its signature, once that was verified. Nothing from outside can put it
+/// there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vouched;
+
+/// Mends the range and the dates of a read, at once or, where they are signed, later.
+pub(crate) fn mend(parts: &mut Parts) {
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        return;
+    }
+    let mut later = Vec::new();
+    for (name, readable) in HEADERS {
+        let mut values = parts.headers.get_all(&name).iter();
+        let Some(value) = values.next() else { continue };
+        let mended = if values.next().is_some() { None } else { readable(value) };
+        if mended.as_ref() == Some(value) {
+            continue;
+        }
+        match signed_by(parts, &name) {
+            Some(SignedBy::Header) => later.push((name, mended)),
+            // No client known signs these into a link; s3s refuses it.
+            Some(SignedBy::Query) => {}
+            None => apply(&mut parts.headers, name, mended),
+        }
+    }
+    if !later.is_empty() {
+        parts.extensions.insert(Mended(later));
+    }
+}
+
+/// What is mended, and how it reads to s3s; `None` if S3 ignores it.
+const HEADERS: [(HeaderName, fn(&HeaderValue) -> Option<HeaderValue>); 3] =
+    [(RANGE, readable_range), (IF_MODIFIED_SINCE, readable_date), (IF_UNMODIFIED_SINCE, readable_date)];
+
+fn apply(headers: &mut HeaderMap, name: HeaderName, mended: Option<HeaderValue>) {
+    match mended {
+        Some(value) => {
+            headers.insert(name, value);
+        }
+        None => {
+            headers.remove(name);
+        }
+    }
+}
+
+/// Source: RFC 9110, 13.1.3: a condition whose date cannot be read is ignored.
+fn readable_date(date: &HeaderValue) -> Option<HeaderValue> {
+    let is_date = date.is_empty() || Timestamp::parse(TimestampFormat::HttpDate, date.to_str().ok()?).is_ok();
+    is_date.then(|| date.clone())
+}
+
+/// A range with numbers that s3s can read.
+fn readable_range(range: &HeaderValue) -> Option<HeaderValue> {
+    let text = range.to_str().ok()?;
+    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_range = match (first, last) {
+        ("", suffix) => is_number(suffix),
+        (first, "") => is_number(first),
+        (first, last) => is_number(first) && is_number(last),
+    };
+    if is_range && Range::parse(text).is_ok() {
+        return Some(range.clone());
+    }
+    // What remains that means something are numbers beyond 63 bits, larger than any object.
+    let number =
+        |digits: &str| is_number(digits).then(|| digits.parse().unwrap_or(i64::MAX as u64).min(i64::MAX as u64));
+    let mended = match (first, last) {
+        ("", suffix) => format!("bytes=-{}", number(suffix)?),
+        (first, "") => format!("bytes={}-", number(first)?),
+        (first, last) => format!("bytes={}-{}", number(first)?, number(last)?),
+    };
+    Range::parse(&mended).ok()?;
+    HeaderValue::try_from(mended).ok()
+}
+
+enum SignedBy {
+    Header,
+    Query,
+}
+
+fn signed_by(parts: &Parts, header: &HeaderName) -> Option<SignedBy> {
+    let is_named = |names: &str| names.split(';').any(|name| name.eq_ignore_ascii_case(header.as_str()));
+    let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if authorization.split(',').filter_map(|part| part.trim().strip_prefix("SignedHeaders=")).any(is_named) {
+        return Some(SignedBy::Header);
+    }
+    let by_query =
+        query::pairs(parts.uri.query()).any(|(name, value)| name == "X-Amz-SignedHeaders" && is_named(&value));
+    by_query.then_some(SignedBy::Query)
+}
+
+/// Where requests with signed headers to be mended turn round.
+pub(crate) struct MendingRoute {
+    pub(crate) again: S3Service,
+}
+
+#[async_trait::async_trait]
+impl S3Route for MendingRoute {
+    fn is_match(&self, _: &Method, _: &Uri, _: &HeaderMap, extensions: &mut http::Extensions) -> bool {
+        extensions.get::<Mended>().is_some()
+    }
+
+    // `check_access` is left as it is: only what is rightly signed comes here.
+    async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        let S3Request { input, method, uri, mut headers, mut extensions, .. } = request;
+        headers.remove(AUTHORIZATION);
+        for (name, value) in extensions.remove::<Mended>().map(|mended| mended.0).unwrap_or_default() {
+            apply(&mut headers, name, value);
+        }
+        extensions.insert(Vouched);
+        let mut again = Request::new(input);
+        *again.method_mut() = method;
+        *again.uri_mut() = uri;
+        *again.headers_mut() = headers;
+        *again.extensions_mut() = extensions;
+        let (answer, body) = self.again.call(again).await.map_err(S3Error::internal_error)?.into_parts();
+        let mut response = S3Response::with_status(body, answer.status);
+        response.headers = answer.headers;
+        Ok(response)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mended(range: &str) -> Option<String> {
+        readable_range(&HeaderValue::from_str(range).expect("value"))
+            .map(|value| value.to_str().expect("text").to_owned())
+    }
+
+    #[test]
+    fn ranges_become_what_s3_makes_of_them() {
+        for same in ["bytes=0-4", "bytes=5-", "bytes=-7", "bytes=-0", "bytes=0-0"] {
+            assert_eq!(mended(same).as_deref(), Some(same));
+        }
+        let nines = "9".repeat(30);
+        for (long, short) in [
+            (format!("bytes=1-{nines}"), "bytes=1-9223372036854775807"),
+            (format!("bytes={nines}-"), "bytes=9223372036854775807-"),
+            (format!("bytes=-{nines}"), "bytes=-9223372036854775807"),
+            ("bytes=0-18446744073709551614".to_owned(), "bytes=0-9223372036854775807"),
+        ] {
+            assert_eq!(mended(&long).as_deref(), Some(short), "{long}");
+        }
+        for ignored in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=5-2",
+            "bytes=0-1,3-4",
+            "lines=0-1",
+            "bytes=+1-2",
+            "bytes=a-b",
+            "bytes= 0-1",
+        ] {
+            assert_eq!(mended(ignored), None, "{ignored}");
+        }
+    }
+
+    #[test]
+    fn only_dates_are_conditions() {
+        for (date, stays) in [
+            ("Sat, 29 Oct 1994 19:43:31 GMT", true),
+            ("", true),
+            ("yesterday", false),
+            ("2015-13-45", false),
+            ("Sat, 32 Oct 1994 19:43:31 GMT", false),
+        ] {
+            assert_eq!(readable_date(&HeaderValue::from_static(date)).is_some(), stays, "{date}");
+        }
+    }
+}
