@@ -98,6 +98,19 @@ def test_100_continue(lake, bucket):
                 assert wire.receive(connection).status == 200
 
 
+def test_a_connection_that_will_be_closed_is_said_to_be(lake, get, bucket):
+    """A client that was not told to continue must not ask again on a connection that is about to go."""
+    made = request("PUT", lake.host, f"/{bucket}/k", headers=[("Expect", "100-continue"), ("Content-Length", 5)])
+    made = signed(made.with_headers(("If-None-Match", "*")), lake.keys, payload=UNSIGNED)
+    with wire.connect(lake.address) as connection:
+        connection.sendall(made.bytes())
+        answer = wire.receive(connection, "PUT")
+        assert (answer.status, answer.code) == (412, "PreconditionFailed")
+        if answer.headers["connection"] != "close":
+            connection.sendall(b"hello" + get.bytes())
+            assert wire.receive(connection).status == 200
+
+
 def test_head_has_no_body(lake, s3, bucket, get):
     for path, status in (
         (f"/{bucket}/k", 200),

@@ -31,6 +31,7 @@ impl Clock for RealClock {
     fn monotonic(&self) -> Duration {
         self.since_boot()
     }
+    #[expect(clippy::disallowed_methods, reason = "a bench runs in real time")]
     fn since_boot(&self) -> Duration {
         std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default()
     }

@@ -60,11 +60,7 @@ pub(crate) struct Case {
 /// [`LoadError`].
 pub fn run(settings: &Settings) -> Result<bool, LoadError> {
     let mut bench = Bench::new(settings)?;
-    let cases = if settings.suite {
-        suite::cases(settings)
-    } else {
-        vec![settings.case()]
-    };
+    let cases = if settings.suite { suite::cases(settings) } else { vec![settings.case()] };
     let mut reports = Vec::with_capacity(cases.len());
     for case in cases {
         let report = bench.measure(case)?;
@@ -97,14 +93,7 @@ impl<'a> Bench<'a> {
             made.map_err(|error| LoadError::Prepare("making the bucket", error))?;
         }
         let metrics = settings.metrics_token.as_deref().map(MetricsSource::open).transpose()?;
-        Ok(Self {
-            settings,
-            runtime,
-            client,
-            metrics,
-            filled: Vec::new(),
-            run: worker::run_number(),
-        })
+        Ok(Self { settings, runtime, client, metrics, filled: Vec::new(), run: worker::run_number() })
     }
 
     fn measure(&mut self, case: Case) -> Result<Report, LoadError> {
@@ -143,12 +132,9 @@ impl<'a> Bench<'a> {
             return Ok(());
         }
         self.fill(Plan::fill_list(self.settings), case)?;
-        let put = self
-            .client
-            .put(&bucket, worker::FILLED, &[], s3_client::Content::default());
+        let put = self.client.put(&bucket, worker::FILLED, &[], s3_client::Content::default());
         let put = self.runtime.block_on(async { put.await?.successful() });
-        put.map(drop)
-            .map_err(|error| LoadError::Prepare("marking the listing bucket as filled", error))
+        put.map(drop).map_err(|error| LoadError::Prepare("marking the listing bucket as filled", error))
     }
 
     fn observe(&mut self) -> Result<Observation, LoadError> {

@@ -214,7 +214,7 @@ impl Engine {
         let mut chosen = Vec::with_capacity(named.len());
         for name in named {
             let found = written.binary_search_by_key(&name.number, |part| part.number);
-            let part = found.ok().map(|place| &written[place]).filter(|part| is_named_by(part, name));
+            let part = found.ok().map(|place| &written[place]).filter(|part| is_named_by(part, name, upload));
             chosen.push(part.ok_or(Error::Invalid(Fault::Part { number: name.number }))?.clone());
         }
         let (min, but_last) = (self.settings.part_bytes_min, chosen.len().saturating_sub(1));
@@ -269,10 +269,13 @@ fn checksum_of_upload(chosen: Option<(ChecksumAlgorithm, Option<bool>)>) -> Resu
     Err(Error::Invalid(Fault::Request(format!("the {scope} checksum type cannot be used with {name}"))))
 }
 
-fn is_named_by(part: &Part, name: &NamedPart) -> bool {
+fn is_named_by(part: &Part, name: &NamedPart, upload: &Upload) -> bool {
     let checksum_fits = name.checksum.as_ref().is_none_or(|(algorithm, value)| {
-        // A checksum of another algorithm than the upload's was verified when the part came, and is not kept.
-        *algorithm != part.checksum.algorithm || *value == part.checksum.value
+        if *algorithm == part.checksum.algorithm {
+            return *value == part.checksum.value;
+        }
+        // Where the client chose no algorithm, that of a part was verified when it came, and is not kept.
+        !upload.checksum_chosen
     });
     name.etag == Some(part.etag) && checksum_fits
 }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, RETRY_AFTER, SERVER};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, RETRY_AFTER, SERVER};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
@@ -125,6 +125,11 @@ impl Front {
             Err(refusal) => refusal.into_response(&trace, &resource),
         };
         self.dress(&mut response, &trace, &resource, &method);
+        if peer.activity.is_body_abandoned() && !peer.activity.is_multiplexed() {
+            // What is left of the body stands where the next request would begin. hyper closes, also where the client was
+            // not told to continue, but does not say so. Source: RFC 9110, 10.1.1.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let declared = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         closing.answered(response.status(), declared.or_else(|| response.body().size_hint().exact()));
         response.map(|body| Reply::new(body, closing))

@@ -30,10 +30,7 @@ impl FromStr for ETag {
     /// Reads the form without quotes.
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         let (digits, parts) = match text.split_once('-') {
-            Some((digits, parts)) => (
-                digits,
-                Some(parts.parse().map_err(|_| ParseIdError { expected_digits: 32 })?),
-            ),
+            Some((digits, parts)) => (digits, Some(parts.parse().map_err(|_| ParseIdError { expected_digits: 32 })?)),
             None => (text, None),
         };
         let md5 = parse_hex(digits)?;
@@ -118,26 +115,10 @@ mod tests {
 
     #[test]
     fn etags_round_trip_as_text() {
-        for etag in [
-            ETag {
-                md5: [0xab; 16],
-                parts: None,
-            },
-            ETag {
-                md5: [1; 16],
-                parts: Some(10_000),
-            },
-        ] {
+        for etag in [ETag { md5: [0xab; 16], parts: None }, ETag { md5: [1; 16], parts: Some(10_000) }] {
             assert_eq!(etag.to_string().parse(), Ok(etag));
         }
-        for bad in [
-            "",
-            "xyz",
-            "\"",
-            "00112233445566778899aabbccddeeff-",
-            "00112233445566778899aabbccddeeff-x",
-            "-1",
-        ] {
+        for bad in ["", "xyz", "\"", "00112233445566778899aabbccddeeff-", "00112233445566778899aabbccddeeff-x", "-1"] {
             assert!(bad.parse::<ETag>().is_err(), "{bad}");
         }
     }

@@ -106,14 +106,8 @@ impl WriteCondition {
 mod tests {
     use super::*;
 
-    const ETAG: ETag = ETag {
-        md5: [1; 16],
-        parts: None,
-    };
-    const OTHER: ETag = ETag {
-        md5: [2; 16],
-        parts: None,
-    };
+    const ETAG: ETag = ETag { md5: [1; 16], parts: None };
+    const OTHER: ETag = ETag { md5: [2; 16], parts: None };
 
     fn one(etag: ETag) -> Option<EtagCondition> {
         Some(EtagCondition::OneOf(vec![etag]))
@@ -125,78 +119,25 @@ mod tests {
         let at = |secs| Some(Timestamp::from_secs(secs));
         let table = [
             (ReadCondition::default(), Freshness::Wanted),
+            (ReadCondition { if_match: one(ETAG), ..Default::default() }, Freshness::Wanted),
+            (ReadCondition { if_match: one(OTHER), ..Default::default() }, Freshness::Failed("If-Match")),
             (
-                ReadCondition {
-                    if_match: one(ETAG),
-                    ..Default::default()
-                },
+                ReadCondition { if_match: one(ETAG), if_unmodified_since: at(1), ..Default::default() },
                 Freshness::Wanted,
             ),
             (
-                ReadCondition {
-                    if_match: one(OTHER),
-                    ..Default::default()
-                },
-                Freshness::Failed("If-Match"),
-            ),
-            (
-                ReadCondition {
-                    if_match: one(ETAG),
-                    if_unmodified_since: at(1),
-                    ..Default::default()
-                },
-                Freshness::Wanted,
-            ),
-            (
-                ReadCondition {
-                    if_unmodified_since: at(9),
-                    ..Default::default()
-                },
+                ReadCondition { if_unmodified_since: at(9), ..Default::default() },
                 Freshness::Failed("If-Unmodified-Since"),
             ),
+            (ReadCondition { if_unmodified_since: at(10), ..Default::default() }, Freshness::Wanted),
+            (ReadCondition { if_none_match: one(ETAG), ..Default::default() }, Freshness::NotModified),
+            (ReadCondition { if_none_match: Some(EtagCondition::Any), ..Default::default() }, Freshness::NotModified),
             (
-                ReadCondition {
-                    if_unmodified_since: at(10),
-                    ..Default::default()
-                },
+                ReadCondition { if_none_match: one(OTHER), if_modified_since: at(99), ..Default::default() },
                 Freshness::Wanted,
             ),
-            (
-                ReadCondition {
-                    if_none_match: one(ETAG),
-                    ..Default::default()
-                },
-                Freshness::NotModified,
-            ),
-            (
-                ReadCondition {
-                    if_none_match: Some(EtagCondition::Any),
-                    ..Default::default()
-                },
-                Freshness::NotModified,
-            ),
-            (
-                ReadCondition {
-                    if_none_match: one(OTHER),
-                    if_modified_since: at(99),
-                    ..Default::default()
-                },
-                Freshness::Wanted,
-            ),
-            (
-                ReadCondition {
-                    if_modified_since: at(10),
-                    ..Default::default()
-                },
-                Freshness::NotModified,
-            ),
-            (
-                ReadCondition {
-                    if_modified_since: at(9),
-                    ..Default::default()
-                },
-                Freshness::Wanted,
-            ),
+            (ReadCondition { if_modified_since: at(10), ..Default::default() }, Freshness::NotModified),
+            (ReadCondition { if_modified_since: at(9), ..Default::default() }, Freshness::Wanted),
         ];
         for (condition, expected) in table {
             assert_eq!(condition.judge(&ETAG, modified), expected, "{condition:?}");
@@ -205,16 +146,10 @@ mod tests {
 
     #[test]
     fn writes_compare_with_the_current_object_or_its_absence() {
-        let none_match_any = WriteCondition {
-            if_none_match: Some(EtagCondition::Any),
-            if_match: None,
-        };
+        let none_match_any = WriteCondition { if_none_match: Some(EtagCondition::Any), if_match: None };
         assert_eq!(none_match_any.failed_by(None), None);
         assert_eq!(none_match_any.failed_by(Some(&ETAG)), Some(Unexpected::Header("If-None-Match")));
-        let matching = WriteCondition {
-            if_match: one(ETAG),
-            if_none_match: None,
-        };
+        let matching = WriteCondition { if_match: one(ETAG), if_none_match: None };
         assert_eq!(matching.failed_by(Some(&ETAG)), None);
         assert_eq!(matching.failed_by(Some(&OTHER)), Some(Unexpected::Header("If-Match")));
         assert_eq!(matching.failed_by(None), Some(Unexpected::Absent));

@@ -27,10 +27,7 @@ mod armed {
     /// When the name is unknown or a point is armed already.
     pub fn arm(point: &str, pass: u64) {
         assert!(super::POINTS.contains(&point), "no fail point is called `{point}`");
-        assert!(
-            ARMED.set((point.to_owned(), AtomicU64::new(pass))).is_ok(),
-            "a fail point is armed already"
-        );
+        assert!(ARMED.set((point.to_owned(), AtomicU64::new(pass))).is_ok(), "a fail point is armed already");
     }
 
     /// Comes by the place called `point`.

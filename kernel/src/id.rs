@@ -196,15 +196,9 @@ mod tests {
     fn ids_round_trip_as_text_and_refuse_anything_else() {
         let id = BlobId::from_bytes(*b"0123456789abcdef");
         assert_eq!(id.to_string().parse(), Ok(id));
-        for bad in [
-            "",
-            "00",
-            &"0".repeat(31),
-            &"0".repeat(33),
-            &"G".repeat(32),
-            &"A".repeat(32),
-            "é".repeat(16).as_str(),
-        ] {
+        for bad in
+            ["", "00", &"0".repeat(31), &"0".repeat(33), &"G".repeat(32), &"A".repeat(32), "é".repeat(16).as_str()]
+        {
             assert!(bad.parse::<BlobId>().is_err(), "{bad}");
         }
     }

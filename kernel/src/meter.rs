@@ -58,19 +58,14 @@ pub struct HistogramReading {
 
 impl Histogram {
     /// Upper bounds for latencies, in seconds.
-    pub const SECONDS: &'static [f64] = &[
-        0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-    ];
+    pub const SECONDS: &'static [f64] =
+        &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
     /// Upper bounds for small counts.
     pub const COUNTS: &'static [f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
     /// An empty histogram with these rising upper bounds.
     pub fn new(bounds: &'static [f64]) -> Self {
-        Self {
-            bounds,
-            buckets: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
-            sum_micros: AtomicU64::new(0),
-        }
+        Self { bounds, buckets: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(), sum_micros: AtomicU64::new(0) }
     }
     /// Counts one value; not negative.
     pub fn record(&self, value: f64) {
@@ -102,13 +97,6 @@ mod tests {
         for value in [0.5, 1.0, 1.5, 2.0, 9.0] {
             histogram.record(value);
         }
-        assert_eq!(
-            histogram.read(),
-            HistogramReading {
-                bounds: &[1.0, 2.0],
-                buckets: vec![2, 2, 1],
-                sum: 14.0
-            }
-        );
+        assert_eq!(histogram.read(), HistogramReading { bounds: &[1.0, 2.0], buckets: vec![2, 2, 1], sum: 14.0 });
     }
 }

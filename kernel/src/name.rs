@@ -68,10 +68,7 @@ impl BucketName {
         if !(3..=63).contains(&name.len()) {
             return Err(NameError::Length { min: 3, max: 63 });
         }
-        if !name
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-'))
-        {
+        if !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-')) {
             return Err(NameError::Character);
         }
         let edges_are_alphanumeric = |text: &str| {
@@ -113,10 +110,7 @@ impl ObjectKey {
     /// [`NameError`] says which rule it breaks.
     pub fn new(key: &str) -> Result<Self, NameError> {
         if key.is_empty() || key.len() > Self::BYTES_MAX {
-            return Err(NameError::Length {
-                min: 1,
-                max: Self::BYTES_MAX,
-            });
+            return Err(NameError::Length { min: 1, max: Self::BYTES_MAX });
         }
         if key.contains('\0') {
             return Err(NameError::Character);
@@ -139,10 +133,7 @@ impl SiteName {
         if !(1..=32).contains(&name.len()) {
             return Err(NameError::Length { min: 1, max: 32 });
         }
-        if !name
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-        {
+        if !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
             return Err(NameError::Character);
         }
         if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
@@ -171,10 +162,7 @@ impl Region {
         if !(1..=32).contains(&name.len()) {
             return Err(NameError::Length { min: 1, max: 32 });
         }
-        if !name
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-        {
+        if !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
             return Err(NameError::Character);
         }
         Ok(Self(name.into()))

@@ -185,11 +185,7 @@ pub struct Version {
 impl Version {
     /// How S3 names it.
     pub fn name(&self) -> VersionName {
-        if self.is_null {
-            VersionName::Null
-        } else {
-            VersionName::Id(self.id)
-        }
+        if self.is_null { VersionName::Null } else { VersionName::Id(self.id) }
     }
     /// The object's facts; none for a marker.
     pub fn object(&self) -> Option<&ObjectFacts> {

@@ -199,6 +199,11 @@ impl RocksMap {
         &self.core.meters
     }
 
+    /// Why no change is taken any more, if so.
+    pub fn failure(&self) -> Option<KeyValueError> {
+        self.core.failure()
+    }
+
     /// Lets deletions take effect on disk: they are written out, and compaction, which runs by itself, then frees the
     /// space and the time that deleted rows still cost. Says whether there were any. For a background step every
     /// minute or so: a table in memory that nobody writes to any more is not written out by itself.

@@ -110,14 +110,7 @@ mod tests {
     use super::*;
 
     fn ask(caller: &Caller, action: Action) -> Result<Permit, Refusal> {
-        decide(&Question {
-            caller,
-            action,
-            bucket: None,
-            key: None,
-            version: None,
-            facts: Sequence::ZERO,
-        })
+        decide(&Question { caller, action, bucket: None, key: None, version: None, facts: Sequence::ZERO })
     }
 
     #[test]

@@ -113,8 +113,14 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Makes the directory if it is absent, locks it and judges what it holds.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
+    /// Makes the directory if it is absent, locks it and judges what it holds. Where a deployment is expected, only that
+    /// one will do, and nothing is made.
+    pub(crate) fn open(path: &Path, expected: Option<&str>) -> Result<Self> {
+        if let Some(expected) = expected
+            && !path.join(MARKER).exists()
+        {
+            return Err(mixed(path, "none", "expected is", expected));
+        }
         if !path.exists() {
             DirBuilder::new().recursive(true).mode(0o700).create(path).named("created", path)?;
             if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -133,21 +139,16 @@ impl Directory {
         } else {
             directory.deployment = directory.read_marker()?;
         }
-        Ok(directory)
+        let marked = directory.deployment.as_deref().unwrap_or("none");
+        match expected.filter(|expected| *expected != marked) {
+            Some(expected) => Err(mixed(path, marked, "expected is", expected)),
+            None => Ok(directory),
+        }
     }
 
     /// Whether a first start is still to be done.
     pub(crate) fn is_fresh(&self) -> bool {
         self.deployment.is_none()
-    }
-
-    /// The lake that lives here must be this one, and have been here before.
-    pub(crate) fn expect_deployment(&self, expected: &str) -> Result<()> {
-        let marked = self.deployment.as_deref().unwrap_or("none");
-        if marked == expected {
-            return Ok(());
-        }
-        Err(self.mixed(marked, "expected is", expected))
     }
 
     /// Where a lake lived, its master key, its catalogue and the blobs of its home must still be there.
@@ -168,7 +169,7 @@ impl Directory {
     pub(crate) fn settle(&mut self, deployment: [u8; 16]) -> Result<()> {
         let deployment = hex::encode(deployment);
         match &self.deployment {
-            Some(marked) if *marked != deployment => Err(self.mixed(marked, "its catalogue to", &deployment)),
+            Some(marked) if *marked != deployment => Err(mixed(&self.path, marked, "its catalogue to", &deployment)),
             Some(_) => Ok(()),
             None => {
                 self.deployment = Some(deployment);
@@ -269,11 +270,10 @@ impl Directory {
         std::fs::rename(&draft, &path).named("put in place", &path)?;
         sync_directory(&self.path)
     }
+}
 
-    fn mixed(&self, marked: &str, other_is: &'static str, other: &str) -> DirectoryError {
-        let path = self.path.clone();
-        DirectoryError::Mixed { path, marked: marked.to_owned(), other_is, other: other.to_owned() }
-    }
+fn mixed(path: &Path, marked: &str, other_is: &'static str, other: &str) -> DirectoryError {
+    DirectoryError::Mixed { path: path.to_owned(), marked: marked.to_owned(), other_is, other: other.to_owned() }
 }
 
 /// Whether the directory is as good as empty; an error if it holds something and no marker.

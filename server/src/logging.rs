@@ -28,7 +28,7 @@ pub(crate) fn start(format: LogFormat, level: Level) {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let backtrace = std::backtrace::Backtrace::capture();
-        tracing::error!(place, %backtrace, "a defect: {}", panic.payload_as_str().unwrap_or("no message"));
+        tracing::error!(place, %backtrace, "panicked: {}", panic.payload_as_str().unwrap_or("without a message"));
     }));
 }
 

@@ -132,7 +132,7 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
 struct Lake {
     map: Arc<RocksMap>,
     gateway: Arc<Gateway>,
-    sweeping: tokio::task::JoinHandle<()>,
+    background: Vec<tokio::task::JoinHandle<()>>,
     stop: watch::Sender<bool>,
     is_draining: Arc<AtomicBool>,
     /// Keys that were made just now: shown once.
@@ -152,10 +152,7 @@ impl Lake {
             );
         }
         let (data_dir, deployment) = (settings.data_dir.clone(), settings.deployment.clone());
-        let mut directory = ambient::blocking(move || Directory::open(&data_dir)).await?;
-        if let Some(expected) = &deployment {
-            directory.expect_deployment(expected)?;
-        }
+        let mut directory = ambient::blocking(move || Directory::open(&data_dir, deployment.as_deref())).await?;
         let vault = open_vault(&settings, &directory, &entropy)?;
         let Keys { root, is_new, metrics_token } = read_keys(&settings, &directory, entropy.as_ref())?;
         let Sites { all, home } = open_sites(&settings, &directory)?;
@@ -179,7 +176,10 @@ impl Lake {
         });
         let (stop, stopped) = watch::channel(false);
         let sweep = Sweep::new(Arc::clone(&engine), settings.sweep);
-        let sweeping = ambient::spawn(sweep_until_stopped(sweep, Arc::clone(&clock), settings.sweep_idle, stopped));
+        let background = vec![
+            ambient::spawn(sweep_until_stopped(sweep, Arc::clone(&clock), settings.sweep_idle, stopped.clone())),
+            ambient::spawn(reclaim_until_stopped(Arc::clone(&map), Arc::clone(&clock), stopped)),
+        ];
         let is_draining = Arc::new(AtomicBool::new(false));
         let gateway = Gateway::new(GatewayParts {
             engine,
@@ -195,12 +195,12 @@ impl Lake {
             entropy,
             metrics: Arc::new(metrics::page(Arc::clone(&meters))),
             metrics_token: Secret::new(metrics_token.to_string()),
-            ready: readiness(Arc::clone(&is_draining)),
+            ready: readiness(Arc::clone(&is_draining), Arc::clone(&map)),
         });
         // Nobody asks for metrics before the gateway serves.
         let _ = meters.gateway.set(Arc::downgrade(&gateway));
         let new_keys = is_new.then_some(root);
-        Ok(Self { map, gateway, sweeping, stop, is_draining, new_keys, directory })
+        Ok(Self { map, gateway, background, stop, is_draining, new_keys, directory })
     }
 
     /// Says on stdout what a person, or the program that started this one, needs to know. Whoever does not listen misses
@@ -229,7 +229,7 @@ impl Lake {
         tls: Option<Arc<rustls::ServerConfig>>,
         mut termination: Termination,
     ) -> Result<(), ServeError> {
-        let Self { map, gateway, sweeping, stop, is_draining, directory, .. } = self;
+        let Self { map, gateway, background, stop, is_draining, directory, .. } = self;
         let asked_to_go = async move {
             let signal = termination.next().await;
             tracing::info!(signal, "asked to go: requests under way may finish");
@@ -241,10 +241,12 @@ impl Lake {
             });
         };
         let served = gateway.serve(listener, tls, asked_to_go).await.map_err(ServeError::Gateway);
-        // Whoever sweeps sees it at the next step, or is gone already.
+        // Whoever works in the background sees it at the next step, or is gone already.
         let _ = stop.send(true);
-        if sweeping.await.is_err() {
-            tracing::error!("the sweep ended by a defect");
+        for task in background {
+            if task.await.is_err() {
+                tracing::error!("a task in the background ended by a defect");
+            }
         }
         map.close().await;
         drop(directory);
@@ -254,8 +256,28 @@ impl Lake {
 }
 
 /// What the lake answers when it is asked whether it serves.
-fn readiness(is_draining: Arc<AtomicBool>) -> Arc<dyn Fn() -> Result<(), String> + Send + Sync> {
-    Arc::new(move || if is_draining.load(Ordering::Relaxed) { Err("going".to_owned()) } else { Ok(()) })
+fn readiness(is_draining: Arc<AtomicBool>, map: Arc<RocksMap>) -> Arc<dyn Fn() -> Result<(), String> + Send + Sync> {
+    Arc::new(move || match map.failure() {
+        Some(failure) => Err(failure.to_string()),
+        None if is_draining.load(Ordering::Relaxed) => Err("going".to_owned()),
+        None => Ok(()),
+    })
+}
+
+/// How often the catalogue is asked to give back what deleted rows take.
+const RECLAIM_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Gives space back again and again.
+async fn reclaim_until_stopped(map: Arc<RocksMap>, clock: Arc<dyn Clock>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = clock.sleep(RECLAIM_PAUSE) => {}
+            _ = stopped.changed() => return,
+        }
+        if let Err(error) = map.reclaim().await {
+            tracing::warn!(error = &error as &(dyn std::error::Error + 'static), "no space was given back");
+        }
+    }
 }
 
 /// Sweeps again and again, resting when there is nothing to do or nothing can be done.

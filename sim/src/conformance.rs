@@ -186,7 +186,7 @@ impl Run {
         self.world.fail_next_sync();
         let answer = self.answer(&operation);
         self.cut(Vec::new());
-        self.conclude(vec![operation], vec![Some(answer)])
+        self.conclude_after_fault(vec![operation], vec![Some(answer)])
     }
 
     fn failing_site(&mut self) -> Result<(), Difference> {
@@ -194,7 +194,7 @@ impl Run {
         self.world.refuse_site(true);
         let answer = self.answer(&operation);
         self.world.refuse_site(false);
-        self.conclude(vec![operation], vec![Some(answer)])
+        self.conclude_after_fault(vec![operation], vec![Some(answer)])
     }
 
     /// The sweep at work between operations takes nothing that is referred to.
@@ -220,8 +220,21 @@ impl Run {
         self.conclude(Vec::new(), Vec::new())
     }
 
-    /// Finds an order in which the reference answers alike and ends in what is observed.
+    /// Concludes a step in which nothing was made to fail, so that nothing may.
     fn conclude(&mut self, operations: Vec<Operation>, answers: Vec<Option<Answer>>) -> Result<(), Difference> {
+        let broken = answers.iter().position(|answer| matches!(answer, Some(Answer::Broken(_))));
+        if let Some(place) = broken {
+            return Err(self.differ(format!("{operations:?}\nall is well, and yet {:?}", answers[place])));
+        }
+        self.conclude_after_fault(operations, answers)
+    }
+
+    /// Finds an order in which the reference answers alike and ends in what is observed.
+    fn conclude_after_fault(
+        &mut self,
+        operations: Vec<Operation>,
+        answers: Vec<Option<Answer>>,
+    ) -> Result<(), Difference> {
         let observed = settle(observation::observe(&self.world)).map_err(|what| self.differ(what))?;
         self.read_log()?;
         let mut closest = None;

@@ -199,7 +199,7 @@ impl Script<'_> {
         let replacement = self.attributes();
         CopyObject {
             source,
-            replace_metadata: self.seeded.percent(30).then(|| (replacement.headers, replacement.metadata)),
+            replace_metadata: self.seeded.percent(30).then_some((replacement.headers, replacement.metadata)),
             replace_tags: self.seeded.percent(30).then_some(replacement.tags),
             algorithm: None,
             condition: self.write_condition(&bucket, &key),

@@ -21,6 +21,7 @@ use sim::world::{World, Wrap, settle};
 const STEPS: u32 = 120;
 const SEEDS: u64 = 300;
 
+#[expect(clippy::disallowed_methods, reason = "whoever starts the test says how long it runs")]
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: `{text}`")))
 }

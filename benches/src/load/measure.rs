@@ -79,11 +79,7 @@ impl Tally {
     pub(crate) fn error_text(&self) -> String {
         let mut errors: Vec<_> = self.errors.iter().collect();
         errors.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let texts: Vec<_> = errors
-            .iter()
-            .take(3)
-            .map(|(what, count)| format!("{count} × {what}"))
-            .collect();
+        let texts: Vec<_> = errors.iter().take(3).map(|(what, count)| format!("{count} × {what}")).collect();
         texts.join("; ")
     }
 

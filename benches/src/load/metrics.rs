@@ -22,9 +22,7 @@ impl MetricsSource {
     pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
         let token = std::fs::read_to_string(path);
         let token = token.map_err(|error| LoadError::Machine(path.display().to_string(), error))?;
-        Ok(Self {
-            token: token.trim().to_owned(),
-        })
+        Ok(Self { token: token.trim().to_owned() })
     }
 
     /// Asks the server.

@@ -55,11 +55,8 @@ mod tests {
         let stat =
             "4242 (a) b) c) S 1 4242 4242 0 -1 4194560 900 0 0 0 150 25 0 0 20 0 9 0 100 1000 200 18446744073709551615";
         let status = "Name:\ttwinlake\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\n";
-        let expected = ProcessReading {
-            cpu: Duration::from_millis(1_750),
-            resident_bytes: 1 << 20,
-            resident_bytes_peak: 2 << 20,
-        };
+        let expected =
+            ProcessReading { cpu: Duration::from_millis(1_750), resident_bytes: 1 << 20, resident_bytes_peak: 2 << 20 };
         assert_eq!(ProcessReading::parse(stat, status), Some(expected));
         assert_eq!(ProcessReading::parse("", status), None);
         assert_eq!(ProcessReading::parse(stat, ""), None);

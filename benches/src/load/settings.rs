@@ -76,12 +76,7 @@ pub struct Settings {
 
 impl Settings {
     pub(super) fn case(&self) -> Case {
-        Case {
-            operation: self.op,
-            bytes: self.size.0,
-            clients: self.clients.into(),
-            seconds: self.seconds,
-        }
+        Case { operation: self.op, bytes: self.size.0, clients: self.clients.into(), seconds: self.seconds }
     }
 
     pub(super) fn client(&self) -> s3_client::Settings {
@@ -106,9 +101,7 @@ impl Settings {
 
     /// Objects of `bytes` that GETs choose from.
     pub(super) fn objects(&self, bytes: usize) -> u64 {
-        self.objects
-            .unwrap_or_else(|| ((1 << 30) / bytes.max(1) as u64).clamp(1, 1024))
-            .max(1)
+        self.objects.unwrap_or_else(|| ((1 << 30) / bytes.max(1) as u64).clamp(1, 1024)).max(1)
     }
 }
 
@@ -160,11 +153,7 @@ impl FromStr for Size {
             unit => return Err(format!("`{unit}` is no unit of size; B, KiB, MiB and GiB are")),
         };
         let count: usize = digits.parse().map_err(|_| format!("`{digits}` is no number"))?;
-        count
-            .checked_mul(unit)
-            .filter(|bytes| *bytes <= 5 << 30)
-            .map(Self)
-            .ok_or_else(|| "more than 5 GiB".to_owned())
+        count.checked_mul(unit).filter(|bytes| *bytes <= 5 << 30).map(Self).ok_or_else(|| "more than 5 GiB".to_owned())
     }
 }
 
@@ -174,14 +163,9 @@ mod tests {
 
     #[test]
     fn sizes_are_read_with_their_units() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("4096", 4096),
-            ("17B", 17),
-            ("4KiB", 4096),
-            ("64MiB", 64 << 20),
-            ("1GiB", 1 << 30),
-        ] {
+        for (text, bytes) in
+            [("0", 0), ("4096", 4096), ("17B", 17), ("4KiB", 4096), ("64MiB", 64 << 20), ("1GiB", 1 << 30)]
+        {
             assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
         }
         for bad in ["", "KiB", "4kb", "4 KiB", "-1", "6GiB", "99999999999999999999"] {

@@ -4,12 +4,7 @@ use super::{Case, Operation, Settings};
 
 /// Every row, in the order of the table.
 pub(super) fn cases(settings: &Settings) -> Vec<Case> {
-    let case = |operation, bytes, clients| Case {
-        operation,
-        bytes,
-        clients,
-        seconds: settings.seconds,
-    };
+    let case = |operation, bytes, clients| Case { operation, bytes, clients, seconds: settings.seconds };
     let mut cases = Vec::new();
     for bytes in [4 << 10, 1 << 20] {
         for operation in [Operation::Put, Operation::Get] {

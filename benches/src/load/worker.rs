@@ -39,9 +39,7 @@ enum Steps {
 /// A number that no other run of this program has, unless it began in the same microsecond.
 #[expect(clippy::disallowed_methods, reason = "keys of different runs must differ")]
 pub(super) fn run_number() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_micros() as u64)
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
 }
 
 impl Plan {
@@ -49,23 +47,11 @@ impl Plan {
     pub(super) fn of(settings: &Settings, case: Case, run: u64) -> Self {
         let is_list = case.operation == Operation::List;
         Self {
-            bucket: if is_list {
-                settings.list_bucket()
-            } else {
-                settings.bucket.clone()
-            },
+            bucket: if is_list { settings.list_bucket() } else { settings.bucket.clone() },
             steps: Steps::Loop(case.operation),
             bytes: case.bytes,
-            objects: if is_list {
-                settings.list_keys
-            } else {
-                settings.objects(case.bytes)
-            },
-            prefix: if is_list {
-                "key".into()
-            } else {
-                format!("get/{}", case.bytes)
-            },
+            objects: if is_list { settings.list_keys } else { settings.objects(case.bytes) },
+            prefix: if is_list { "key".into() } else { format!("get/{}", case.bytes) },
             run,
             bodies: NamedBodies::new(case.bytes),
         }
@@ -73,30 +59,14 @@ impl Plan {
 
     /// Writes what GETs of `bytes` choose from.
     pub(super) fn fill_objects(settings: &Settings, bytes: usize) -> Self {
-        let case = Case {
-            operation: Operation::Get,
-            bytes,
-            clients: 1,
-            seconds: 0,
-        };
-        Self {
-            steps: Steps::Fill,
-            ..Self::of(settings, case, 0)
-        }
+        let case = Case { operation: Operation::Get, bytes, clients: 1, seconds: 0 };
+        Self { steps: Steps::Fill, ..Self::of(settings, case, 0) }
     }
 
     /// Writes what listings list: small bodies under many keys.
     pub(super) fn fill_list(settings: &Settings) -> Self {
-        let case = Case {
-            operation: Operation::List,
-            bytes: 16,
-            clients: 1,
-            seconds: 0,
-        };
-        Self {
-            steps: Steps::Fill,
-            ..Self::of(settings, case, 0)
-        }
+        let case = Case { operation: Operation::List, bytes: 16, clients: 1, seconds: 0 };
+        Self { steps: Steps::Fill, ..Self::of(settings, case, 0) }
     }
 
     /// Clients that fill: as many as help, fewer where bodies are large.
@@ -145,14 +115,7 @@ impl Worker {
         let number = number as u64;
         let step = if plan.steps == Steps::Fill { workers as u64 } else { 1 };
         let written = if plan.steps == Steps::Fill { number } else { 0 };
-        Ok(Self {
-            client,
-            plan: plan.clone(),
-            seeded: Seeded::new(plan.run ^ number << 48),
-            number,
-            step,
-            written,
-        })
+        Ok(Self { client, plan: plan.clone(), seeded: Seeded::new(plan.run ^ number << 48), number, step, written })
     }
 
     /// Works until the time is over or the plan is done.
@@ -187,10 +150,7 @@ impl Worker {
         self.written += self.step;
         let key = match self.plan.steps {
             Steps::Fill => self.plan.filled_key(number),
-            Steps::Loop(_) => format!(
-                "put/{}/{:x}/{:04}/{number:010}",
-                self.plan.bytes, self.plan.run, self.number
-            ),
+            Steps::Loop(_) => format!("put/{}/{:x}/{:04}/{number:010}", self.plan.bytes, self.plan.run, self.number),
         };
         let id = u128::from(self.plan.run) << 64 | u128::from(self.number << 40 | number);
         let content = self.plan.bodies.body(id, self.plan.bytes);
@@ -205,16 +165,11 @@ impl Worker {
         let key = self.plan.filled_key(self.seeded.below(self.plan.objects));
         let bodies = self.plan.bodies.clone();
         let mut judge = Judge::new(&bodies);
-        let mut seen = self
-            .send(Method::GET, &key, &[], Content::default(), |chunk| judge.take(chunk))
-            .await?;
+        let mut seen = self.send(Method::GET, &key, &[], Content::default(), |chunk| judge.take(chunk)).await?;
         seen.body_bytes = judge.bytes() as u64;
         let expected = self.plan.bytes;
         if judge.bytes() != expected {
-            return Err(Failure::Wrong(format!(
-                "a body of {} bytes came instead of {expected}",
-                judge.bytes()
-            )));
+            return Err(Failure::Wrong(format!("a body of {} bytes came instead of {expected}", judge.bytes())));
         }
         match judge.finish() {
             Judgement::Torn { at, .. } => Err(Failure::Wrong(format!("a body is wrong from byte {at} on"))),
@@ -227,25 +182,16 @@ impl Worker {
         let last_start = keys.saturating_sub(PAGE_KEYS + 1).max(1);
         let after = self.seeded.below(last_start);
         let after_key = self.plan.filled_key(after);
-        let query = [
-            ("list-type", "2"),
-            ("max-keys", "1000"),
-            ("start-after", after_key.as_str()),
-        ];
+        let query = [("list-type", "2"), ("max-keys", "1000"), ("start-after", after_key.as_str())];
         let mut document = Vec::new();
-        let mut seen = self
-            .send(Method::GET, "", &query, Content::default(), |chunk| {
-                document.extend_from_slice(chunk)
-            })
-            .await?;
+        let mut seen =
+            self.send(Method::GET, "", &query, Content::default(), |chunk| document.extend_from_slice(chunk)).await?;
         seen.body_bytes = document.len() as u64;
         let listed = document.windows(5).filter(|window| window == b"<Key>").count() as u64;
         let first = self.plan.filled_key(after + 1);
         let has_first = document.windows(first.len()).any(|window| window == first.as_bytes());
         if listed != PAGE_KEYS.min(keys - after) || !has_first {
-            return Err(Failure::Wrong(format!(
-                "a page has {listed} keys or does not begin where it should"
-            )));
+            return Err(Failure::Wrong(format!("a page has {listed} keys or does not begin where it should")));
         }
         Ok(seen)
     }
@@ -259,11 +205,7 @@ impl Worker {
         mut took: impl FnMut(&[u8]) + Send,
     ) -> Result<Seen, Failure> {
         let bucket = self.plan.bucket.clone();
-        let request = Request {
-            query,
-            body,
-            ..Request::new(method, &bucket, key)
-        };
+        let request = Request { query, body, ..Request::new(method, &bucket, key) };
         let started = now();
         let mut first_byte = Duration::ZERO;
         let mut refused = None;
@@ -280,19 +222,9 @@ impl Worker {
         let head = self.client.exchange(request, &mut arrived).await?;
         if let Some(document) = refused {
             let document = String::from_utf8_lossy(&document);
-            let code = fixtures::s3_client::xml::text(&document, "Code")
-                .unwrap_or_default()
-                .into_owned();
-            return Err(ClientError::Status {
-                status: head.status,
-                code,
-            }
-            .into());
+            let code = fixtures::s3_client::xml::text(&document, "Code").unwrap_or_default().into_owned();
+            return Err(ClientError::Status { status: head.status, code }.into());
         }
-        Ok(Seen {
-            first_byte,
-            total: started.elapsed(),
-            body_bytes: 0,
-        })
+        Ok(Seen { first_byte, total: started.elapsed(), body_bytes: 0 })
     }
 }

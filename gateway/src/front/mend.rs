@@ -50,8 +50,11 @@ pub(crate) fn mend(parts: &mut Parts) {
     }
 }
 
+/// How a header reads to s3s; `None` if S3 ignores it.
+type Mend = fn(&HeaderValue) -> Option<HeaderValue>;
+
 /// What is mended, and how it reads to s3s; `None` if S3 ignores it.
-const HEADERS: [(HeaderName, fn(&HeaderValue) -> Option<HeaderValue>); 3] =
+const HEADERS: [(HeaderName, Mend); 3] =
     [(RANGE, readable_range), (IF_MODIFIED_SINCE, readable_date), (IF_UNMODIFIED_SINCE, readable_date)];
 
 fn apply(headers: &mut HeaderMap, name: HeaderName, mended: Option<HeaderValue>) {

@@ -266,6 +266,7 @@ async fn an_early_refusal_reaches_a_client_that_is_still_sending() {
     stream.write_all(&body).await.expect("the server reads on");
     let answer = read_all(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 405") && answer.ends_with("</Error>"), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
     server.stop().await;
 }
 

@@ -108,9 +108,9 @@ pub(super) struct Committer {
 }
 
 /// The database as the commit thread reads it.
-struct Base<'a>(&'a DB);
+struct Stored<'a>(&'a DB);
 
-impl View for Base<'_> {
+impl View for Stored<'_> {
     fn value(&self, family: Family, key: &[u8]) -> Result<Option<Bytes>, KeyValueError> {
         let found = self.0.get_pinned_cf(&column(self.0, family)?, key).map_err(trouble)?;
         Ok(found.map(|value| Bytes::copy_from_slice(&value)))
@@ -164,7 +164,7 @@ impl Committer {
             submissions.into_iter().for_each(|submission| refuse(submission, &KeyValueError::Closed));
             return;
         };
-        let group = decide(self.last, submissions, &Base(&open.db));
+        let group = decide(self.last, submissions, &Stored(&open.db));
         if group.batches > 0 {
             // The log is synced up to the group before; its mark is raised while this one's sync runs.
             self.raiser.raise(self.last);

@@ -43,7 +43,7 @@ async fn bodies_that_are_deleted_give_their_space_back() {
     assert!(!map.reclaim().await.expect("the map is sound"), "nothing was deleted");
     for chunk in 0..100 {
         // Every hundredth stays.
-        let is_deleted = |index: &u64| index % 100 != 0;
+        let is_deleted = |index: &u64| !index.is_multiple_of(100);
         let delete = |index| Edit::Delete(Family::Inline, key_of(index));
         apply(&map, (chunk * 16..(chunk + 1) * 16).filter(is_deleted).map(delete)).await;
     }

@@ -9,11 +9,7 @@ fn main() -> ExitCode {
     match sim::kill::run(&settings) {
         Ok(summary) => {
             println!("{summary}");
-            if summary.is_clean() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            }
+            if summary.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
             eprintln!("kill_loop: {error}");

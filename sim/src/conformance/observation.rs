@@ -20,6 +20,9 @@ const PAGE: usize = 3;
 /// A version as a client sees it: its facts and bytes, or nothing for a marker.
 type Seen = (VersionName, Option<(Known, Bytes)>);
 
+/// Number, entity tag and bytes of a part.
+type SeenPart = (u16, ETag, u64);
+
 /// A bucket as a client sees it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct SeenBucket {
@@ -27,7 +30,7 @@ struct SeenBucket {
     /// Versions by key, the newest first.
     versions: BTreeMap<String, Vec<Seen>>,
     current: Vec<(String, ETag, u64)>,
-    uploads: Vec<(String, UploadId, Vec<(u16, ETag, u64)>)>,
+    uploads: Vec<(String, UploadId, Vec<SeenPart>)>,
     /// Current objects, versions, bytes.
     counters: (u64, u64, u64),
 }

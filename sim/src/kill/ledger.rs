@@ -275,6 +275,7 @@ fn nanos(from: Instant, to: Instant) -> u64 {
 }
 
 /// A request's result, for requests made through the client's higher calls.
+#[expect(clippy::result_large_err, reason = "an outcome is kept by who asked, once per request")]
 pub(super) fn settled<T>(result: Result<T, ClientError>) -> Result<T, Outcome> {
     result.map_err(|error| match error {
         ClientError::Status { status, .. } if status.is_server_error() => Outcome::Unknown { hung_up: false },

@@ -82,6 +82,7 @@ impl Server {
             .arg(data(&settings.dir))
             .env("TWINLAKE_ROOT_ACCESS_KEY", ACCESS_KEY)
             .env("TWINLAKE_ROOT_SECRET_KEY", SECRET_KEY)
+            .env("TWINLAKE_LOG_LEVEL", "warn")
             .env_remove("TWINLAKE_FAIL_POINT")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -36,7 +36,7 @@ impl Reference {
 fn is_one_of(object: &Object, tags: &EtagCondition) -> bool {
     match tags {
         EtagCondition::Any => true,
-        EtagCondition::OneOf(tags) => tags.iter().any(|tag| *tag == object.etag),
+        EtagCondition::OneOf(tags) => tags.contains(&object.etag),
     }
 }
 
