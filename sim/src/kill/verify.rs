@@ -69,7 +69,8 @@ async fn objects(client: &mut Client, bucket: &str) -> Result<BTreeMap<String, (
 
 async fn uploads(client: &mut Client, ledger: &Rc<RefCell<Ledger>>) -> Result<(), ClientError> {
     let listed = client.list_uploads(PLAIN).await?;
-    let mut known = std::mem::take(&mut ledger.borrow_mut().uploads);
+    // An armed server may die while it is looked at, so the ledger forgets only what the whole look has shown.
+    let mut known = ledger.borrow().uploads.clone();
     for (key, id) in listed {
         match known.remove(&id) {
             Some(upload) => still_open(client, ledger, &id, upload).await?,
@@ -80,6 +81,7 @@ async fn uploads(client: &mut Client, ledger: &Rc<RefCell<Ledger>>) -> Result<()
     // Requests under way have shown themselves or never will.
     ledger.unknown_uploads = 0;
     for (id, upload) in known {
+        ledger.uploads.remove(&id);
         let Upload { key, write, state, .. } = upload;
         let is_there = ledger.register(&key).certain() == Some(Some(write));
         match state {
@@ -116,12 +118,12 @@ async fn still_open(
 
 /// An upload that the ledger has no name for: the answer that named it was lost.
 async fn stray(client: &mut Client, ledger: &Rc<RefCell<Ledger>>, key: &str, id: &str) -> Result<(), ClientError> {
-    {
-        let mut ledger = ledger.borrow_mut();
-        match ledger.unknown_uploads.checked_sub(1) {
-            Some(left) => ledger.unknown_uploads = left,
-            None => ledger.violate(format!("an upload {id} of `{key}` is open that should not be")),
-        }
+    if ledger.borrow().unknown_uploads == 0 {
+        ledger.borrow_mut().violate(format!("an upload {id} of `{key}` is open that should not be"));
+        return Ok(());
     }
-    client.abort_upload(PLAIN, key, id).await?.successful().map(drop)
+    client.abort_upload(PLAIN, key, id).await?.successful()?;
+    // Not before it is gone: a server that dies over it leaves it for the next look.
+    ledger.borrow_mut().unknown_uploads -= 1;
+    Ok(())
 }
