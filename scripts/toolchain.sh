@@ -15,7 +15,8 @@ missing_packages() {
     have g++ || echo g++
     have clang || echo clang
     # bindgen loads libclang while RocksDB's bindings are made.
-    if [ -z "${LIBCLANG_PATH:-}" ] && ! ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib*/libclang*.so* >/dev/null 2>&1; then
+    if [ -z "${LIBCLANG_PATH:-}" ] && ! compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null &&
+        ! compgen -G '/usr/lib*/libclang*.so*' >/dev/null; then
         echo libclang-dev
     fi
     if [ "${1:-}" = python ]; then
@@ -62,7 +63,7 @@ set_cargo_flags() {
     elif [ -n "$minor" ] && [ "$minor" -lt 96 ]; then
         CARGO_FLAGS+=(--ignore-rust-version)
     fi
-    if ! ls "$CARGO_TARGET_DIR"/release/build/librocksdb-sys-*/out/librocksdb.a >/dev/null 2>&1; then
+    if ! compgen -G "$CARGO_TARGET_DIR/release/build/librocksdb-sys-*/out/librocksdb.a" >/dev/null; then
         say "the first build compiles RocksDB: about 12 minutes on two cores, in $CARGO_TARGET_DIR"
     fi
 }

@@ -84,9 +84,13 @@ struct Bench<'a> {
     run: u64,
 }
 
+fn connect(settings: &Settings) -> Result<Client, LoadError> {
+    Client::new(&settings.client()).map_err(|error| LoadError::Prepare("endpoint", error))
+}
+
 impl<'a> Bench<'a> {
     fn new(settings: &'a Settings) -> Result<Self, LoadError> {
-        let mut client = Client::new(&settings.client()).map_err(|error| LoadError::Prepare("endpoint", error))?;
+        let mut client = connect(settings)?;
         let runtime = crew::runtime()?;
         for bucket in [settings.bucket.clone(), settings.list_bucket()] {
             let made = runtime.block_on(client.create_bucket(&bucket));
@@ -132,6 +136,8 @@ impl<'a> Bench<'a> {
             return Ok(());
         }
         self.fill(Plan::fill_list(self.settings), case)?;
+        // The old connection idled while the bucket was filled, and may have been closed for that.
+        self.client = connect(self.settings)?;
         let put = self.client.put(&bucket, worker::FILLED, &[], s3_client::Content::default());
         let put = self.runtime.block_on(async { put.await?.successful() });
         put.map(drop).map_err(|error| LoadError::Prepare("marking the listing bucket as filled", error))

@@ -57,7 +57,7 @@ pub(crate) fn run(root: &Path, flags: &S3TestsFlags) -> Result<()> {
     };
     println!("s3-tests: against {}", target.endpoint());
     let configuration = scratch.path().join("s3tests.conf");
-    write(&configuration, &target.configuration()?)?;
+    write(&configuration, &target.configuration(&target.owner(&python)?)?)?;
     let report = pytest(&python, &flags.suite, &configuration, flags.only.as_deref())?;
     target.stop()?;
     println!("s3-tests: {report}");

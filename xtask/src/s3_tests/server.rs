@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde::Deserialize;
 
-use crate::{ChoreError, Result, read};
+use crate::{ChoreError, Result, output_of, read};
 
 /// Root's keys, as `root-credentials.json` holds them.
 #[derive(Deserialize)]
@@ -16,28 +16,17 @@ pub(super) struct Keys {
     secret_key: String,
 }
 
-#[derive(Deserialize)]
-struct Marker {
-    deployment: String,
-}
-
 impl Keys {
     pub(super) fn read(path: &Path) -> Result<Self> {
-        from_json(path)
+        let wrong = |_| ChoreError::Syntax { what: path.display().to_string(), reason: "it lacks a key".to_owned() };
+        serde_json::from_str(&read(path)?).map_err(wrong)
     }
-}
-
-fn from_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    let wrong = |_| ChoreError::Syntax { what: path.display().to_string(), reason: "it lacks a field".to_owned() };
-    serde_json::from_str(&read(path)?).map_err(wrong)
 }
 
 /// An endpoint that the suite is run against.
 pub(super) struct Target {
     endpoint: String,
     keys: Keys,
-    /// The owner that the endpoint names.
-    owner: String,
     running: Option<Running>,
 }
 
@@ -54,8 +43,7 @@ impl Drop for Running {
 
 impl Target {
     pub(super) fn elsewhere(endpoint: &str, keys: Keys) -> Self {
-        let owner = keys.access_key.clone();
-        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), keys, owner, running: None }
+        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), keys, running: None }
     }
 
     /// Starts the program on a new directory below `scratch`, its log beside it, and waits until it listens.
@@ -78,16 +66,26 @@ impl Target {
             return Err(failed(format!("ended before it listened:\n{}", read(&log).unwrap_or_default())));
         };
         let keys = Keys::read(&directory.join("root-credentials.json"))?;
-        let Marker { deployment } = from_json(&directory.join("twinlake.json"))?;
-        Ok(Self { endpoint, keys, owner: deployment, running: Some(running) })
+        Ok(Self { endpoint, keys, running: Some(running) })
     }
 
     pub(super) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
+    /// The id of root as an owner, asked of the endpoint through the suite's own client.
+    pub(super) fn owner(&self, python: &Path) -> Result<String> {
+        const ASK: &str = "import os, boto3; \
+            s3 = boto3.client('s3', endpoint_url=os.environ['ENDPOINT'], region_name='us-east-1', verify=False); \
+            print(s3.list_buckets()['Owner']['ID'])";
+        let mut command = Command::new(python);
+        command.args(["-W", "ignore", "-c", ASK]).env("ENDPOINT", &self.endpoint);
+        command.env("AWS_ACCESS_KEY_ID", &self.keys.access_key).env("AWS_SECRET_ACCESS_KEY", &self.keys.secret_key);
+        output_of(&mut command).map(|printed| printed.trim().to_owned())
+    }
+
     /// The suite's configuration: root in every role.
-    pub(super) fn configuration(&self) -> Result<String> {
+    pub(super) fn configuration(&self, owner: &str) -> Result<String> {
         let wrong =
             || ChoreError::Syntax { what: self.endpoint.clone(), reason: "it is no http(s)://host:port".to_owned() };
         let (scheme, authority) = self.endpoint.split_once("://").ok_or_else(wrong)?;
@@ -101,9 +99,9 @@ impl Target {
             // Writing to a String does not fail.
             let _ = write!(
                 text,
-                "\n[{role}]\ndisplay_name = root\nuser_id = {}\nemail = root@example.com\napi_name = us-east-1\n\
+                "\n[{role}]\ndisplay_name = root\nuser_id = {owner}\nemail = root@example.com\napi_name = us-east-1\n\
                  access_key = {}\nsecret_key = {}\ntenant = root\n",
-                self.owner, self.keys.access_key, self.keys.secret_key
+                self.keys.access_key, self.keys.secret_key
             );
         }
         Ok(text)
@@ -127,9 +125,10 @@ mod tests {
     #[test]
     fn the_suite_is_told_where_and_as_whom() {
         let keys = || Keys { access_key: "A".to_owned(), secret_key: "S".to_owned() };
-        let text = Target::elsewhere("https://[::1]:9000/", keys()).configuration().expect("a URL");
+        let text = Target::elsewhere("https://[::1]:9000/", keys()).configuration("O").expect("a URL");
         assert!(text.contains("host = [::1]\nport = 9000\nis_secure = true\n"), "{text}");
+        assert_eq!(text.matches("user_id = O\n").count(), 6);
         assert_eq!(text.matches("access_key = A\nsecret_key = S\n").count(), 6);
-        assert!(Target::elsewhere("127.0.0.1:9000", keys()).configuration().is_err());
+        assert!(Target::elsewhere("127.0.0.1:9000", keys()).configuration("O").is_err());
     }
 }
