@@ -63,6 +63,16 @@ set_cargo_flags() {
     elif [ -n "$minor" ] && [ "$minor" -lt 96 ]; then
         CARGO_FLAGS+=(--ignore-rust-version)
     fi
+    # Checkouts share what is built of foreign crates. Their own crates cargo tells apart by time alone: what a younger
+    # checkout has built would pass for this one's.
+    local built_from=$CARGO_TARGET_DIR/built-from
+    if [ "$(cat "$built_from" 2>/dev/null)" != "$root" ]; then
+        if [ -d "$CARGO_TARGET_DIR/release" ]; then
+            cargo clean --quiet --release --workspace --manifest-path "$root/Cargo.toml"
+        fi
+        mkdir -p "$CARGO_TARGET_DIR"
+        printf '%s\n' "$root" >"$built_from"
+    fi
     if ! compgen -G "$CARGO_TARGET_DIR/release/build/librocksdb-sys-*/out/librocksdb.a" >/dev/null; then
         say "the first build compiles RocksDB: about 12 minutes on two cores, in $CARGO_TARGET_DIR"
     fi

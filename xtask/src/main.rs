@@ -55,8 +55,8 @@ enum Chore {
 
 fn main() -> ExitCode {
     let done = match Flags::parse().chore {
-        Chore::Tidy => tidy::run(root()),
-        Chore::S3Tests(flags) => s3_tests::run(root(), &flags),
+        Chore::Tidy => root().and_then(|root| tidy::run(&root)),
+        Chore::S3Tests(flags) => root().and_then(|root| s3_tests::run(&root, &flags)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -73,9 +73,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// The checkout.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+/// The checkout that one stands in. Not the one this program was built from: checkouts may share a target directory.
+fn root() -> Result<PathBuf> {
+    let root = output_of(Command::new("git").args(["rev-parse", "--show-toplevel"]))?;
+    Ok(PathBuf::from(root.trim_end()))
 }
 
 /// A file's text.
