@@ -61,9 +61,9 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     // Forms of files that are ours.
     ("serde", &["server", "storage", "fixtures", "xtask"]),
     ("serde_json", &["server", "storage", "fixtures", "benches", "xtask"]),
-    ("hex", &["server", "gateway", "fixtures", "benches"]),
+    ("hex", &["server", "gateway", "fixtures"]),
     // Secrets.
-    ("subtle", &["engine", "gateway"]),
+    ("subtle", &["gateway"]),
     ("zeroize", &["server", "gateway", "storage"]),
 ];
 
