@@ -19,6 +19,7 @@ mod ingest;
 mod list;
 mod put;
 mod request;
+mod settings;
 mod sweep;
 mod tags;
 mod upload;

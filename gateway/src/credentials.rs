@@ -14,10 +14,10 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::front::body::body_is_stream;
-use crate::front::mend::Vouched;
 use crate::front::payload::CONTENT_SHA256;
 use crate::front::query;
 use crate::front::trace::{RequestTrace, Resolved};
+use crate::own::Vouched;
 
 /// A text that must not be seen: wiped when dropped, compared in constant time, never printed.
 #[derive(Clone)]
@@ -86,7 +86,8 @@ impl S3Access for Introduction {
 
 fn introduce(cx: &mut S3AccessContext<'_>) -> S3Result<()> {
     let is_vouched = cx.extensions_mut().get::<Vouched>().is_some();
-    let caller = if is_vouched || cx.credentials().is_some() { Caller::Root } else { Caller::Anonymous };
+    let is_signed = is_vouched || cx.credentials().is_some();
+    let caller = caller(is_signed, cx.headers(), cx.uri().query());
     let (bucket, key) = match cx.s3_path() {
         S3Path::Root => (None, None),
         S3Path::Bucket { bucket } => (Some(bucket.to_string()), None),
@@ -96,12 +97,10 @@ fn introduce(cx: &mut S3AccessContext<'_>) -> S3Result<()> {
     let trace = cx.extensions_mut().get::<Arc<RequestTrace>>().cloned();
     if let Some(trace) = trace {
         let operation = trace.meters.operation(&operation);
-        trace.resolve(Resolved { operation, bucket, key, caller: Some(caller.clone()) });
+        let caller = if is_signed { Caller::Root } else { Caller::Anonymous };
+        trace.resolve(Resolved { operation, bucket, key, caller: Some(caller) });
     }
-    if caller == Caller::Root && bears_session_token(cx.headers(), cx.uri().query()) {
-        // The root keys are permanent: no token belongs to them.
-        return Err(s3_error!(InvalidToken));
-    }
+    let caller = caller?;
     if !body_is_stream(&operation) && is_chunked(cx.headers()) {
         return Err(s3_error!(
             InvalidRequest,
@@ -114,6 +113,18 @@ fn introduce(cx: &mut S3AccessContext<'_>) -> S3Result<()> {
     }
     cx.extensions_mut().insert(caller);
     Ok(())
+}
+
+/// Who sent a request, by whether its signature was verified.
+pub(crate) fn caller(is_signed: bool, headers: &HeaderMap, query: Option<&str>) -> S3Result<Caller> {
+    if !is_signed {
+        return Ok(Caller::Anonymous);
+    }
+    if bears_session_token(headers, query) {
+        // The root keys are permanent: no token belongs to them.
+        return Err(s3_error!(InvalidToken));
+    }
+    Ok(Caller::Root)
 }
 
 fn names_part(query: Option<&str>) -> bool {

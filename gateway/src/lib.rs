@@ -16,6 +16,7 @@ mod front;
 mod limits;
 mod listen;
 mod meters;
+mod own;
 mod s3;
 mod s3_error;
 #[cfg(test)]
@@ -39,8 +40,8 @@ pub use listen::{TlsError, tls_config};
 pub use meters::{GatewayMeters, OperationMeters};
 
 use credentials::{Introduction, KeyRing};
-use front::mend::MendingRoute;
 use front::{Front, FrontParts, LakeFacts};
+use own::OwnRoute;
 use s3::S3Face;
 use virtual_host::VirtualHosts;
 
@@ -154,7 +155,7 @@ fn s3_service<F: s3s::S3>(
         builder
     };
     let mut service = builder();
-    service.set_route(MendingRoute { again: builder().build() });
+    service.set_route(OwnRoute { again: builder().build() });
     service.build()
 }
 

@@ -14,6 +14,7 @@ mod id;
 pub mod meter;
 mod name;
 mod object;
+pub mod settings;
 mod time;
 
 pub use blob::{Extent, Part, Piece, Placement, WrappedKey};

@@ -48,11 +48,19 @@ pub enum Family {
     Cursors,
     /// Counters per bucket.
     Counters,
+    /// How buckets are set up, one row per setting.
+    Settings,
+    /// Named payloads that belong to versions.
+    Annotations,
+    /// What is remembered of versions that were removed for good.
+    Graves,
+    /// Times, and the sequences reached at them.
+    Marks,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::Lake,
         Self::Buckets,
         Self::Current,
@@ -68,6 +76,10 @@ impl Family {
         Self::Changes,
         Self::Cursors,
         Self::Counters,
+        Self::Settings,
+        Self::Annotations,
+        Self::Graves,
+        Self::Marks,
     ];
 
     /// Its name on disk.
@@ -88,6 +100,10 @@ impl Family {
             Self::Changes => "changes",
             Self::Cursors => "cursors",
             Self::Counters => "counters",
+            Self::Settings => "settings",
+            Self::Annotations => "annotations",
+            Self::Graves => "graves",
+            Self::Marks => "marks",
         }
     }
 }

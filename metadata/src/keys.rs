@@ -221,6 +221,11 @@ pub(crate) fn counter(bucket: BucketId, count: Count) -> Vec<u8> {
     joined([&bucket.0.to_be_bytes(), &[count as u8]])
 }
 
+/// `settings`
+pub(crate) fn setting(bucket: BucketId, setting: u8) -> Vec<u8> {
+    joined([&bucket.0.to_be_bytes(), &[setting]])
+}
+
 /// `cursors`
 pub(crate) fn cursor(consumer: &str) -> Vec<u8> {
     consumer.as_bytes().to_vec()

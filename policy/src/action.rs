@@ -44,6 +44,28 @@ actions! {
     GetBucketTagging = "s3:GetBucketTagging",
     /// Changes the bucket's tags.
     PutBucketTagging = "s3:PutBucketTagging",
+    /// Which pages in browsers may use the bucket.
+    GetBucketCors = "s3:GetBucketCORS",
+    /// Changes which pages in browsers may use the bucket.
+    PutBucketCors = "s3:PutBucketCORS",
+    /// How the bucket is served as a website.
+    GetBucketWebsite = "s3:GetBucketWebsite",
+    /// Changes how the bucket is served as a website.
+    PutBucketWebsite = "s3:PutBucketWebsite",
+    /// Stops serving the bucket as a website.
+    DeleteBucketWebsite = "s3:DeleteBucketWebsite",
+    /// Who owns what others write.
+    GetBucketOwnershipControls = "s3:GetBucketOwnershipControls",
+    /// Changes who owns what others write.
+    PutBucketOwnershipControls = "s3:PutBucketOwnershipControls",
+    /// Who pays for requests.
+    GetBucketRequestPayment = "s3:GetBucketRequestPayment",
+    /// Changes who pays for requests.
+    PutBucketRequestPayment = "s3:PutBucketRequestPayment",
+    /// How much the bucket may hold.
+    GetBucketQuota = "lake:GetBucketQuota",
+    /// Changes how much the bucket may hold.
+    PutBucketQuota = "lake:PutBucketQuota",
     /// The current version of a key.
     GetObject = "s3:GetObject",
     /// A named version.

@@ -2,28 +2,21 @@
 //!
 //! S3 ignores a `Range` that it cannot read or that names several ranges, takes numbers of any length, and ignores dates
 //! that are none. s3s refuses all that. Where such a header is not signed, it is mended on the way in. Where it is, s3s must
-//! see it as it came to verify the signature, so the request passes s3s twice: first as it is, to a route that exists for
-//! such requests only and is reached when the signature is right; from there with the headers mended and the caller
-//! vouched for.
+//! see it as it came to verify the signature, so the request passes s3s twice: first as it is, to the door behind which
+//! the lake's own requests are answered, and which is reached when the signature is right; from there with the headers
+//! mended and the caller vouched for.
 
 use http::header::{AUTHORIZATION, HeaderName, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, RANGE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method};
 use s3s::dto::{Range, Timestamp, TimestampFormat};
-use s3s::route::S3Route;
-use s3s::service::S3Service;
-use s3s::{Body, S3Error, S3Request, S3Response, S3Result};
 
 use super::query;
+use crate::own::Claim;
 
 /// What signed headers are to become once the signature is verified; `None` is taken away.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Mended(Vec<(HeaderName, Option<HeaderValue>)>);
-
-/// Stands in a request's extensions in place of its signature, once that was verified. Nothing from outside can put it
-/// there.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Vouched;
+pub(crate) struct Mended(Vec<(HeaderName, Option<HeaderValue>)>);
 
 /// Mends the range and the dates of a read, at once or, where they are signed, later.
 pub(crate) fn mend(parts: &mut Parts) {
@@ -46,7 +39,7 @@ pub(crate) fn mend(parts: &mut Parts) {
         }
     }
     if !later.is_empty() {
-        parts.extensions.insert(Mended(later));
+        parts.extensions.insert(Claim::Mended(Mended(later)));
     }
 }
 
@@ -115,34 +108,10 @@ fn signed_by(parts: &Parts, header: &HeaderName) -> Option<SignedBy> {
     by_query.then_some(SignedBy::Query)
 }
 
-/// Where requests with signed headers to be mended turn round.
-pub(crate) struct MendingRoute {
-    pub(crate) again: S3Service,
-}
-
-#[async_trait::async_trait]
-impl S3Route for MendingRoute {
-    fn is_match(&self, _: &Method, _: &Uri, _: &HeaderMap, extensions: &mut http::Extensions) -> bool {
-        extensions.get::<Mended>().is_some()
-    }
-
-    // `check_access` is left as it is: only what is rightly signed comes here.
-    async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
-        let S3Request { input, method, uri, mut headers, mut extensions, .. } = request;
-        headers.remove(AUTHORIZATION);
-        for (name, value) in extensions.remove::<Mended>().map(|mended| mended.0).unwrap_or_default() {
-            apply(&mut headers, name, value);
-        }
-        extensions.insert(Vouched);
-        let mut again = Request::new(input);
-        *again.method_mut() = method;
-        *again.uri_mut() = uri;
-        *again.headers_mut() = headers;
-        *again.extensions_mut() = extensions;
-        let (answer, body) = self.again.call(again).await.map_err(S3Error::internal_error)?.into_parts();
-        let mut response = S3Response::with_status(body, answer.status);
-        response.headers = answer.headers;
-        Ok(response)
+/// Applies what was put off until the signature was verified.
+pub(crate) fn apply_later(headers: &mut HeaderMap, mended: Mended) {
+    for (name, value) in mended.0 {
+        apply(headers, name, value);
     }
 }
 

@@ -96,6 +96,7 @@ mod tests {
             created: Timestamp::default(),
             versioning: Versioning::Unversioned,
             tags: Tags::default(),
+            settings: Arc::default(),
             revision: Sequence::ZERO,
             row: bytes::Bytes::new(),
         })

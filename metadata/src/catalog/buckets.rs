@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kernel::settings::{BucketSettings, Setting};
 use kernel::{BucketId, BucketName, Region, Sequence, Tags, Timestamp, Versioning};
 
 use super::draft::Draft;
@@ -41,6 +42,7 @@ impl Catalog {
                 created: now,
                 versioning: Versioning::Unversioned,
                 tags: Tags::default(),
+                settings: Arc::default(),
                 revision: Sequence::ZERO,
                 row: Bytes::new(),
             };
@@ -71,10 +73,38 @@ impl Catalog {
             Err(generation) => generation,
         };
         let place = keys::bucket(name);
-        let [row] = self.get([(Family::Buckets, place.clone())]).await?;
-        let Some(row) = row else { return Ok(None) };
-        let bucket = Arc::new(record::bucket(name.clone(), row).place(Family::Buckets, &place)?);
-        self.cache.keep(&bucket, generation);
+        for _ in 0..ATTEMPTS {
+            let [row] = self.get([(Family::Buckets, place.clone())]).await?;
+            let Some(row) = row else { return Ok(None) };
+            if let Some(bucket) = self.with_settings(name, &place, row).await? {
+                let bucket = Arc::new(bucket);
+                self.cache.keep(&bucket, generation);
+                return Ok(Some(bucket));
+            }
+        }
+        Err(CatalogError::Contended)
+    }
+
+    /// The bucket in `row` with its settings; none where it changed since the row was read.
+    async fn with_settings(&self, name: &BucketName, place: &[u8], row: Bytes) -> Result<Option<Bucket>> {
+        let (mut bucket, named) = record::bucket(name.clone(), row).place(Family::Buckets, place)?;
+        if named.is_empty() {
+            return Ok(Some(bucket));
+        }
+        let place_of = |setting| keys::setting(bucket.id, record::setting_code(setting));
+        let rows = named.iter().map(|setting| (Family::Settings, place_of(*setting)));
+        let rows = std::iter::once((Family::Buckets, place.to_vec())).chain(rows).collect();
+        let mut values = self.map.get(rows).await?.into_iter();
+        // Settings change with the row that names them: while that is the same, so are they.
+        if values.next().flatten().as_ref() != Some(&bucket.row) {
+            return Ok(None);
+        }
+        let mut settings = BucketSettings::default();
+        for (name, row) in named.into_iter().zip(values) {
+            let read = row.ok_or(Malformed("it is missing")).and_then(|row| record::setting(name, &row));
+            settings.set(read.place(Family::Settings, &place_of(name))?);
+        }
+        bucket.settings = Arc::new(settings);
         Ok(Some(bucket))
     }
 
@@ -95,15 +125,17 @@ impl Catalog {
         let mut rows = rows.await?;
         let truncated = rows.len() > limit;
         rows.truncate(limit);
-        let bucket = |(place, row): (Vec<u8>, Bytes)| {
+        let mut buckets = Vec::with_capacity(rows.len());
+        for (place, row) in rows {
             let name = std::str::from_utf8(&place).ok().and_then(|name| BucketName::new(name).ok());
-            let bucket = name
-                .ok_or(Malformed("a bucket's name breaks the rules"))
-                .and_then(|name| record::bucket(name, row))
-                .place(Family::Buckets, &place)?;
-            Ok(Arc::new(bucket))
-        };
-        Ok((rows.into_iter().map(bucket).collect::<Result<_>>()?, truncated))
+            let name = name.ok_or(Malformed("a bucket's name breaks the rules")).place(Family::Buckets, &place)?;
+            let bucket = match self.with_settings(&name, &place, row).await? {
+                Some(bucket) => Some(Arc::new(bucket)),
+                None => self.bucket(&name).await?,
+            };
+            buckets.extend(bucket);
+        }
+        Ok((buckets, truncated))
     }
 
     /// Sets whether the bucket keeps versions.
@@ -122,7 +154,7 @@ impl Catalog {
             return Err(CatalogError::VersioningStays);
         }
         let change = Change { versioning: Some(versioning), ..Change::of_bucket(What::VersioningSet, bucket, now, by) };
-        self.alter(bucket, &Bucket { versioning, ..bucket.clone() }, &change).await
+        self.alter(Draft::new(bucket, now), bucket, &Bucket { versioning, ..bucket.clone() }, &change).await
     }
 
     /// Replaces the bucket's tags.
@@ -131,7 +163,26 @@ impl Catalog {
     /// [`CatalogError::BucketGone`], [`CatalogError::Map`].
     pub async fn set_bucket_tags(&self, bucket: &Bucket, tags: Tags, now: Timestamp, by: &str) -> Result<Sequence> {
         let change = Change { tags: tags.clone(), ..Change::of_bucket(What::BucketTagged, bucket, now, by) };
-        self.alter(bucket, &Bucket { tags, ..bucket.clone() }, &change).await
+        self.alter(Draft::new(bucket, now), bucket, &Bucket { tags, ..bucket.clone() }, &change).await
+    }
+
+    /// Replaces a setting of the bucket, or takes it away.
+    ///
+    /// # Errors
+    /// [`CatalogError::BucketGone`], [`CatalogError::Map`].
+    pub async fn set_bucket(&self, bucket: &Bucket, setting: Setting, now: Timestamp, by: &str) -> Result<Sequence> {
+        let name = setting.name();
+        let place = keys::setting(bucket.id, record::setting_code(name));
+        let mut draft = Draft::new(bucket, now);
+        match record::setting_row(&setting) {
+            Some(row) => draft.put(Family::Settings, place, row),
+            None => draft.delete(Family::Settings, place),
+        }
+        let mut settings = (*bucket.settings).clone();
+        settings.set(setting);
+        let altered = Bucket { settings: Arc::new(settings), ..bucket.clone() };
+        let change = Change { setting: Some(name), ..Change::of_bucket(What::BucketConfigured, bucket, now, by) };
+        self.alter(draft, bucket, &altered, &change).await
     }
 
     /// Deletes a bucket that holds no versions. Its uploads are given up, and their bytes let go.
@@ -145,6 +196,7 @@ impl Catalog {
         for count in Count::ALL {
             draft.delete(Family::Counters, keys::counter(bucket.id, count));
         }
+        draft.delete_range(Family::Settings, keys::all_of_bucket(bucket.id));
         draft.loose().bucket = Some(bucket.id);
         let change = Change::of_bucket(What::BucketDeleted, bucket, now, by);
         let sequence = self.commit_to_bucket(bucket, draft.finish(&change)).await?;
@@ -167,8 +219,13 @@ impl Catalog {
         Ok(BucketCounters { objects, versions, bytes })
     }
 
-    async fn alter(&self, bucket: &Bucket, altered: &Bucket, change: &Change) -> Result<Sequence> {
-        let mut draft = Draft::new(bucket, change.when);
+    async fn alter(
+        &self,
+        mut draft: Draft<'_>,
+        bucket: &Bucket,
+        altered: &Bucket,
+        change: &Change,
+    ) -> Result<Sequence> {
         let place = Stamped::plain(keys::bucket(&bucket.name));
         draft.put_stamped(Family::Buckets, place, record::bucket_row(altered));
         let sequence = self.commit_to_bucket(bucket, draft.finish(change)).await?;

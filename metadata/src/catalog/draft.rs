@@ -174,6 +174,7 @@ impl Change {
             tags: kernel::Tags::default(),
             upload: None,
             replaced: None,
+            setting: None,
         }
     }
 

@@ -1,6 +1,9 @@
 //! What the catalogue is asked for, and what it answers: plain data.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use kernel::settings::{BucketSettings, SettingName};
 use kernel::{
     BlobId, BucketId, BucketName, ChecksumAlgorithm, ETag, Headers, ObjectFacts, ObjectKey, Part, Placement, Region,
     Sequence, Tags, Timestamp, UploadId, UserMetadata, VersionId, VersionName, Versioning, WriteCondition,
@@ -21,6 +24,8 @@ pub struct Bucket {
     pub versioning: Versioning,
     /// Its tags.
     pub tags: Tags,
+    /// How else it is set up.
+    pub settings: Arc<BucketSettings>,
     /// The change that made it what it is.
     pub revision: Sequence,
     /// The row, byte for byte: what every write to the bucket expects to find.
@@ -219,11 +224,13 @@ pub enum What {
     UploadStarted,
     /// A multipart upload was given up.
     UploadAborted,
+    /// A setting of a bucket was replaced or taken away.
+    BucketConfigured,
 }
 
 impl What {
     /// Everything a change can do.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::BucketCreated,
         Self::BucketDeleted,
         Self::VersioningSet,
@@ -234,6 +241,7 @@ impl What {
         Self::ObjectTagged,
         Self::UploadStarted,
         Self::UploadAborted,
+        Self::BucketConfigured,
     ];
 }
 
@@ -272,6 +280,8 @@ pub struct Change {
     pub upload: Option<UploadId>,
     /// The `null` version that the one written took the place of.
     pub replaced: Option<Replaced>,
+    /// The setting of the bucket that was replaced or taken away.
+    pub setting: Option<SettingName>,
 }
 
 /// A version that is no more because another was written.

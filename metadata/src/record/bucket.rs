@@ -1,8 +1,12 @@
 //! Rows of `buckets`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use kernel::settings::SettingName;
 use kernel::{BucketId, BucketName, Region, Timestamp, Versioning};
 
+use super::settings::{setting_code, setting_name};
 use super::{Malformed, PairRow, Result, millis, pair_rows, stamp, tags, unstamp};
 use crate::catalog::Bucket;
 use crate::key_value::Stamped;
@@ -19,6 +23,9 @@ struct BucketRow {
     versioning: u32,
     #[prost(message, repeated, tag = "5")]
     tags: Vec<PairRow>,
+    /// The settings that have a row of their own.
+    #[prost(uint32, repeated, tag = "6")]
+    settings: Vec<u32>,
 }
 
 /// How versioning is written, here and in the log of changes.
@@ -47,20 +54,24 @@ pub(crate) fn bucket_row(bucket: &Bucket) -> Stamped {
         created_ms: millis(bucket.created),
         versioning: versioning_code(bucket.versioning),
         tags: pair_rows(bucket.tags.iter()),
+        settings: bucket.settings.names().map(|name| setting_code(name).into()).collect(),
     })
 }
 
-/// A bucket as it was stored under `name`.
-pub(crate) fn bucket(name: BucketName, row: Bytes) -> Result<Bucket> {
+/// A bucket as it was stored under `name`, without its settings, and which of them it has.
+pub(crate) fn bucket(name: BucketName, row: Bytes) -> Result<(Bucket, Vec<SettingName>)> {
     let (revision, message): (_, BucketRow) = unstamp(&row, "not a bucket")?;
-    Ok(Bucket {
+    let settings = message.settings.into_iter().map(setting_name).collect::<Result<_>>()?;
+    let bucket = Bucket {
         id: BucketId(message.id),
         name,
         region: Region::new(&message.region).map_err(|_| Malformed("a bucket's region breaks the rules"))?,
         created: Timestamp::from_millis(message.created_ms),
         versioning: versioning(message.versioning)?,
         tags: tags(message.tags)?,
+        settings: Arc::default(),
         revision,
         row,
-    })
+    };
+    Ok((bucket, settings))
 }

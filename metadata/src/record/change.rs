@@ -4,6 +4,7 @@ use kernel::{BucketId, BucketName, ObjectKey, Sequence, Timestamp, UploadId, Ver
 
 use super::bucket::{versioning, versioning_code};
 use super::checksum::{EtagRow, etag, etag_row};
+use super::settings::{setting_code, setting_name};
 use super::{Malformed, PairRow, Result, decode, millis, pair_rows, tags};
 use crate::catalog::{Change, Replaced, What};
 
@@ -39,6 +40,8 @@ struct ChangeRow {
     upload: Option<Vec<u8>>,
     #[prost(message, optional, tag = "15")]
     replaced: Option<ReplacedRow>,
+    #[prost(uint32, optional, tag = "16")]
+    setting: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -63,6 +66,7 @@ const fn what_code(what: What) -> u32 {
         What::ObjectTagged => 8,
         What::UploadStarted => 9,
         What::UploadAborted => 10,
+        What::BucketConfigured => 11,
     }
 }
 
@@ -97,6 +101,7 @@ pub(crate) fn change_row(change: &Change) -> Vec<u8> {
         tags: pair_rows(change.tags.iter()),
         upload: change.upload.map(|id| id.as_bytes().to_vec()),
         replaced: change.replaced.as_ref().map(replaced),
+        setting: change.setting.map(|name| setting_code(name).into()),
     })
 }
 
@@ -125,5 +130,6 @@ pub(crate) fn change(sequence: Sequence, row: &[u8]) -> Result<Change> {
         tags: tags(row.tags)?,
         upload: row.upload.map(upload_id).transpose()?,
         replaced: row.replaced.map(replaced).transpose()?,
+        setting: row.setting.map(setting_name).transpose()?,
     })
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use kernel::settings::SettingName;
 use kernel::{
     BlobId, BucketId, BucketName, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, Extent, Headers, KeyId,
     ObjectFacts, ObjectKey, Part, Piece, Placement, Region, SiteName, Standing, UploadId, Version, VersionId,
@@ -133,6 +134,7 @@ fn a_change() -> impl Strategy<Value = Change> {
                 is_marker,
                 bytes,
             }),
+            setting: flag.then_some(SettingName::Quota),
         },
     )
 }
@@ -228,11 +230,12 @@ proptest! {
                 created: Timestamp::from_millis(created),
                 versioning,
                 tags: tags.clone(),
+                settings: Default::default(),
                 revision: Sequence::from_bits(revision),
                 row: Bytes::new(),
             };
             expected.row = bucket_row(&expected).fill(expected.revision).into();
-            prop_assert_eq!(bucket(expected.name.clone(), expected.row.clone()), Ok(expected));
+            prop_assert_eq!(bucket(expected.name.clone(), expected.row.clone()), Ok((expected, Vec::new())));
         }
     }
 

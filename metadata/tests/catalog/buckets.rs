@@ -1,6 +1,8 @@
 //! Buckets: names, ids, listings, and changes that race with a deletion.
 
-use kernel::{Region, Timestamp, VersionName, Versioning};
+use kernel::settings::{BucketSettings, Payer, Quota, Setting, SettingName};
+use kernel::{Region, Sequence, Timestamp, VersionName, Versioning};
+use metadata::Family;
 use metadata::{BucketCounters, CatalogError, What};
 
 use crate::audit::{audit_and_sweep, replay};
@@ -177,5 +179,39 @@ fn changes_carry_what_their_readers_need() {
         let rest = lake.catalog.changes(put.sequence, 10).await.expect("a read");
         assert_eq!(rest, changes[4..]);
         assert_eq!(lake.catalog.changes(kernel::Sequence::MAX, 10).await.expect("a read"), Vec::new());
+    });
+}
+
+#[test]
+fn settings_are_read_back_and_go_with_the_bucket() {
+    run(async {
+        let quota = |bytes| Setting::Quota(Some(Quota { bytes: Some(bytes), objects: None }));
+        let lake = Lake::new().await;
+        let old = lake.create("bucket", Versioning::Unversioned).await;
+        assert_eq!(*old.settings, BucketSettings::default());
+        lake.catalog.set_bucket(&old, quota(7), lake.now(), BY).await.expect("a change");
+        let stale = lake.catalog.set_bucket(&old, quota(8), lake.now(), BY).await;
+        assert!(matches!(stale, Err(CatalogError::BucketGone)));
+        let requester = Setting::Payer(Some(Payer::Requester));
+        lake.catalog
+            .set_bucket(&*lake.bucket("bucket").await, requester.clone(), lake.now(), BY)
+            .await
+            .expect("a change");
+        let other = lake.other_gateway().await;
+        let read = other.bucket(&bucket_name("bucket")).await.expect("a read").expect("a bucket");
+        assert_eq!(
+            (read.settings.get(SettingName::Quota), read.settings.get(SettingName::Payer)),
+            (quota(7), requester)
+        );
+        let (listed, _) = other.buckets("", None, 10).await.expect("a listing");
+        assert_eq!(listed.first(), Some(&read));
+        other.set_bucket(&read, Setting::Payer(None), lake.now(), BY).await.expect("a change");
+        let read = other.bucket(&bucket_name("bucket")).await.expect("a read").expect("a bucket");
+        assert_eq!(read.settings.names().collect::<Vec<_>>(), [SettingName::Quota]);
+        let changes = other.changes(Sequence::ZERO, 10).await.expect("the log");
+        let configured: Vec<_> = changes.iter().filter_map(|change| change.setting).collect();
+        assert_eq!(configured, [SettingName::Quota, SettingName::Payer, SettingName::Payer]);
+        other.delete_bucket(&read, lake.now(), BY).await.expect("an empty bucket");
+        assert_eq!(lake.rows(Family::Settings).await, []);
     });
 }

@@ -1,0 +1,58 @@
+//! How a bucket is set up, beside its versioning and tags: read and replaced one setting at a time.
+
+use kernel::settings::{Setting, SettingName};
+use kernel::{BucketName, Caller};
+use policy::Action;
+
+use crate::facts::BucketFacts;
+use crate::{Engine, Result};
+
+impl Engine {
+    /// A setting of the bucket; one without a value was never set, or was taken away.
+    ///
+    /// # Errors
+    /// `NotFound` (bucket), `Denied`.
+    pub async fn bucket_setting(&self, caller: &Caller, name: &BucketName, setting: SettingName) -> Result<Setting> {
+        let facts = self.bucket_facts(name).await?;
+        self.permit(caller, read_action(setting), &facts, None)?;
+        Ok(facts.settings.get(setting))
+    }
+
+    /// Replaces a setting of the bucket, or takes it away.
+    ///
+    /// # Errors
+    /// `NotFound` (bucket), `Denied`.
+    pub async fn set_bucket_setting(&self, caller: &Caller, name: &BucketName, setting: Setting) -> Result<()> {
+        let facts = self.bucket_facts(name).await?;
+        let permit = self.permit(caller, write_action(&setting), &facts, None)?;
+        let (by, setting) = (&caller.to_string(), &setting);
+        let set = |facts: BucketFacts| async move {
+            self.catalog.set_bucket(&facts, setting.clone(), self.clock.now(), by).await
+        };
+        self.change(&permit, facts, set).await?;
+        Ok(())
+    }
+}
+
+fn read_action(setting: SettingName) -> Action {
+    match setting {
+        SettingName::Cors => Action::GetBucketCors,
+        SettingName::Website => Action::GetBucketWebsite,
+        SettingName::Ownership => Action::GetBucketOwnershipControls,
+        SettingName::Payer => Action::GetBucketRequestPayment,
+        SettingName::Quota => Action::GetBucketQuota,
+    }
+}
+
+/// Source: Service Authorization Reference, *Actions, resources, and condition keys for Amazon S3*: only a website is
+/// taken away by a right of its own.
+fn write_action(setting: &Setting) -> Action {
+    match setting {
+        Setting::Cors(_) => Action::PutBucketCors,
+        Setting::Website(None) => Action::DeleteBucketWebsite,
+        Setting::Website(Some(_)) => Action::PutBucketWebsite,
+        Setting::Ownership(_) => Action::PutBucketOwnershipControls,
+        Setting::Payer(_) => Action::PutBucketRequestPayment,
+        Setting::Quota(_) => Action::PutBucketQuota,
+    }
+}

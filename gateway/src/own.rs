@@ -1,0 +1,81 @@
+//! Requests that are not in S3's table.
+//!
+//! s3s knows S3's operations and nothing else. What the lake answers besides, the doorman marks with a [`Claim`] before
+//! s3s sees it; s3s verifies the signature as it does for every request, finds the claim, and hands the request in here.
+//! From here it is answered by the file of its claim, or goes through s3s once more, changed and with its caller vouched
+//! for.
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, Request, Uri};
+use s3s::route::S3Route;
+use s3s::service::S3Service;
+use s3s::{Body, S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use crate::credentials;
+use crate::front::mend::{self, Mended};
+
+/// What a request is that s3s has no name for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// An S3 request with signed headers that must read otherwise to s3s than they were signed.
+    Mended(Mended),
+}
+
+/// Stands in a request's extensions in place of its signature, once that was verified. Nothing from outside can put it
+/// there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vouched;
+
+/// The door to what is answered here.
+pub(crate) struct OwnRoute {
+    /// s3s without this door.
+    pub(crate) again: S3Service,
+}
+
+#[async_trait::async_trait]
+impl S3Route for OwnRoute {
+    fn is_match(&self, _: &Method, _: &Uri, _: &HeaderMap, extensions: &mut http::Extensions) -> bool {
+        extensions.get::<Claim>().is_some()
+    }
+
+    /// Finds the caller. Who may do what is the engine's affair, as behind s3s.
+    async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
+        let is_signed = request.credentials.is_some();
+        let caller = credentials::caller(is_signed, &request.headers, request.uri.query())?;
+        match request.extensions.get::<Claim>() {
+            Some(Claim::Mended(_)) if is_signed => {}
+            // Nothing that nobody signed is put off.
+            Some(Claim::Mended(_)) | None => return Err(s3_error!(AccessDenied)),
+        }
+        request.extensions.insert(caller);
+        Ok(())
+    }
+
+    async fn call(&self, mut request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        match request.extensions.remove::<Claim>() {
+            Some(Claim::Mended(mended)) => {
+                mend::apply_later(&mut request.headers, mended);
+                self.once_more(request).await
+            }
+            None => Err(s3_error!(InternalError)),
+        }
+    }
+}
+
+impl OwnRoute {
+    /// Hands a request with a verified signature to s3s as one that needs none.
+    async fn once_more(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        let S3Request { input, method, uri, mut headers, mut extensions, .. } = request;
+        headers.remove(AUTHORIZATION);
+        extensions.insert(Vouched);
+        let mut again = Request::new(input);
+        *again.method_mut() = method;
+        *again.uri_mut() = uri;
+        *again.headers_mut() = headers;
+        *again.extensions_mut() = extensions;
+        let (answer, body) = self.again.call(again).await.map_err(S3Error::internal_error)?.into_parts();
+        let mut response = S3Response::with_status(body, answer.status);
+        response.headers = answer.headers;
+        Ok(response)
+    }
+}
