@@ -9,6 +9,7 @@
 //! get:  facts → permit → version → condition → bytes, each verified before it leaves
 //! ```
 
+mod background;
 mod bucket;
 mod copy;
 mod delete;
@@ -20,6 +21,7 @@ mod list;
 mod put;
 mod request;
 mod settings;
+mod stale_uploads;
 mod sweep;
 mod tags;
 mod upload;
@@ -31,6 +33,7 @@ use metadata::{Catalog, CatalogError};
 use policy::{Action, Permit, Question};
 use storage::{BlobStore, StorageError};
 
+pub use background::{Background, Progress};
 pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
 pub use request::{
     Attributes, Body, BucketInfo, Bytestream, CompleteUpload, Copied, CopyObject, CopyPart, CopySource, CreateUpload,
@@ -38,7 +41,8 @@ pub use request::{
     ObjectInfo, ObjectParts, ObjectRead, Page, PartPage, PutObject, PutPart, Selection, Trailer, UploadChecksum,
     UploadInfo, UploadName, Written,
 };
-pub use sweep::{Progress, Sweep, SweepSettings};
+pub use stale_uploads::{StaleUploadSettings, StaleUploads};
+pub use sweep::{Sweep, SweepSettings};
 
 use facts::BucketFacts;
 

@@ -1,8 +1,8 @@
 //! Multipart uploads: started, filled part by part in any order, completed into one version or given up.
 
 use kernel::{
-    Caller, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, ObjectFacts, Part, UploadId, VersionId,
-    VersionName,
+    Caller, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, ObjectFacts, Part, Timestamp, UploadId,
+    VersionId, VersionName,
 };
 use metadata::{Completion, NewPart, NewVersion, Upload};
 use policy::{Action, Permit};
@@ -112,6 +112,24 @@ impl Engine {
             |facts: BucketFacts| async move { self.catalog.abort_upload(&facts, upload, self.clock.now(), by).await };
         self.change(&permit, facts, abort).await?;
         Ok(())
+    }
+
+    /// Gives an upload up if it was started at `until` or before and no part of it was written since; says whether.
+    ///
+    /// # Errors
+    /// As [`Engine::abort_upload`].
+    pub(crate) async fn abort_untouched_upload(
+        &self,
+        caller: &Caller,
+        name: UploadName,
+        until: Timestamp,
+    ) -> Result<bool> {
+        let (permit, facts, upload) = self.find_upload(caller, Action::AbortMultipartUpload, &name).await?;
+        let (upload, by) = (&upload, &caller.to_string());
+        let abort = |facts: BucketFacts| async move {
+            self.catalog.abort_untouched_upload(&facts, upload, until, self.clock.now(), by).await
+        };
+        Ok(self.change(&permit, facts, abort).await?.0.is_some())
     }
 
     /// Turns an upload into a version. Asked again after it has succeeded, it answers the same.

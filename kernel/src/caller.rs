@@ -18,6 +18,8 @@ pub enum Caller {
 pub enum Role {
     /// Removes what nothing refers to any more.
     Sweep,
+    /// Gives up uploads that nobody has touched for long.
+    StaleUploads,
 }
 
 impl fmt::Display for Caller {
@@ -27,6 +29,7 @@ impl fmt::Display for Caller {
             Self::Root => "root",
             Self::Anonymous => "anonymous",
             Self::Lake(Role::Sweep) => "lake:sweep",
+            Self::Lake(Role::StaleUploads) => "lake:stale-uploads",
         })
     }
 }

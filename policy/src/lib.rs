@@ -85,7 +85,7 @@ pub struct Refusal {
 pub fn decide(question: &Question<'_>) -> Result<Permit, Refusal> {
     let allowed = match question.caller {
         Caller::Root => true,
-        Caller::Lake(Role::Sweep) => question.action == Action::Sweep,
+        Caller::Lake(role) => is_for(*role, question.action),
         Caller::Anonymous => false,
     };
     if !allowed {
@@ -105,6 +105,17 @@ pub fn decide(question: &Question<'_>) -> Result<Permit, Refusal> {
     })
 }
 
+/// Whether the lake may do this when it plays that role.
+fn is_for(role: Role, action: Action) -> bool {
+    match role {
+        Role::Sweep => action == Action::Sweep,
+        Role::StaleUploads => matches!(
+            action,
+            Action::ListAllMyBuckets | Action::ListBucketMultipartUploads | Action::AbortMultipartUpload
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,7 +129,14 @@ mod tests {
         for action in Action::ALL {
             assert_eq!(ask(&Caller::Root, action).expect("root").action(), action);
             assert!(ask(&Caller::Anonymous, action).is_err(), "{action:?}");
-            assert_eq!(ask(&Caller::Lake(Role::Sweep), action).is_ok(), action == Action::Sweep);
         }
+    }
+
+    #[test]
+    fn the_lake_may_do_what_its_role_is_for() {
+        let allowed = |role| Action::ALL.into_iter().filter(move |action| ask(&Caller::Lake(role), *action).is_ok());
+        assert_eq!(allowed(Role::Sweep).collect::<Vec<_>>(), [Action::Sweep]);
+        let stale = [Action::ListAllMyBuckets, Action::ListBucketMultipartUploads, Action::AbortMultipartUpload];
+        assert_eq!(allowed(Role::StaleUploads).collect::<Vec<_>>(), stale);
     }
 }

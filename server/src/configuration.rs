@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::{EngineSettings, SweepSettings};
+use engine::{EngineSettings, StaleUploadSettings, SweepSettings};
 use gateway::Limits;
 use kernel::Region;
 use zeroize::Zeroizing;
@@ -96,7 +96,8 @@ pub(crate) struct Settings {
     pub(crate) catalogue: CatalogueSettings,
     pub(crate) engine: EngineSettings,
     pub(crate) sweep: SweepSettings,
-    /// How long the sweep rests when it found nothing.
+    pub(crate) stale_uploads: StaleUploadSettings,
+    /// How long work in the background rests when it found nothing.
     pub(crate) sweep_idle: Duration,
     pub(crate) limits: Limits,
     /// The sites named in the configuration. Home is there only if the operator moved it.
@@ -131,6 +132,10 @@ impl Settings {
                 part_bytes_min: raw.number("objects.part_bytes_min")?,
             },
             sweep: SweepSettings { delay: raw.millis("sweep.delay_ms")?, batch: raw.count("sweep.batch")? },
+            stale_uploads: StaleUploadSettings {
+                age: Some(raw.millis("sweep.stale_upload_age_ms")?).filter(|age| !age.is_zero()),
+                batch: raw.count("sweep.batch")?,
+            },
             sweep_idle: raw.millis("sweep.idle_ms")?,
             limits: limits(raw)?,
             sites: site::check(raw)?,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use engine::{Engine, EngineParts, Progress, Sweep};
+use engine::{Background, Engine, EngineParts, Progress, StaleUploads, Sweep};
 use gateway::{Gateway, GatewayParts, RootCredentials, Secret};
 use kernel::{Clock, Entropy, SiteName};
 use metadata::rocks::{RocksMap, RocksSettings};
@@ -177,8 +177,11 @@ impl Lake {
         });
         let (stop, stopped) = watch::channel(false);
         let sweep = Sweep::new(Arc::clone(&engine), settings.sweep);
+        let stale_uploads = StaleUploads::new(Arc::clone(&engine), settings.stale_uploads);
+        let idle = settings.sweep_idle;
         let background = vec![
-            ambient::spawn(sweep_until_stopped(sweep, Arc::clone(&clock), settings.sweep_idle, stopped.clone())),
+            ambient::spawn(work_until_stopped(sweep, Arc::clone(&clock), idle, stopped.clone())),
+            ambient::spawn(work_until_stopped(stale_uploads, Arc::clone(&clock), idle, stopped.clone())),
             ambient::spawn(reclaim_until_stopped(Arc::clone(&map), Arc::clone(&clock), stopped)),
         ];
         let is_draining = Arc::new(AtomicBool::new(false));
@@ -281,18 +284,22 @@ async fn reclaim_until_stopped(map: Arc<RocksMap>, clock: Arc<dyn Clock>, mut st
     }
 }
 
-/// Sweeps again and again, resting when there is nothing to do or nothing can be done.
-async fn sweep_until_stopped(
-    mut sweep: Sweep,
+/// Works step by step, resting when there is nothing to do or nothing can be done.
+async fn work_until_stopped<W: Background>(
+    mut work: W,
     clock: Arc<dyn Clock>,
     idle: std::time::Duration,
     mut stopped: watch::Receiver<bool>,
 ) {
     while !*stopped.borrow() {
-        match sweep.step().await {
+        match work.step().await {
             Ok(Progress::Worked) => continue,
             Ok(Progress::Idle) => {}
-            Err(error) => tracing::warn!(error = &error as &(dyn std::error::Error + 'static), "the sweep rests"),
+            Err(error) => tracing::warn!(
+                work = W::NAME,
+                error = &error as &(dyn std::error::Error + 'static),
+                "work in the background rests"
+            ),
         }
         tokio::select! {
             () = clock.sleep(idle) => {}

@@ -52,6 +52,8 @@ pub struct Tally {
     pub vanished: u64,
     /// Sweeps after which the site held exactly what is referred to.
     pub sweeps: u64,
+    /// Uploads that nobody touched, given up.
+    pub given_up: u64,
 }
 
 impl Tally {
@@ -65,6 +67,7 @@ impl Tally {
         self.happened += other.happened;
         self.vanished += other.vanished;
         self.sweeps += other.sweeps;
+        self.given_up += other.given_up;
     }
 }
 
@@ -118,7 +121,8 @@ impl Run {
                 self.several(Some(polls))
             }
             92..94 => self.failing_disk(),
-            94..96 => self.failing_site(),
+            94 => self.failing_site(),
+            95 => self.give_up_uploads(),
             96..98 => self.sweep_meanwhile(),
             _ => self.sweep_all(),
         }
@@ -201,6 +205,21 @@ impl Run {
     fn sweep_meanwhile(&mut self) -> Result<(), Difference> {
         self.world.advance(Duration::from_secs(self.seeded.below(1_000)));
         settle(self.world.sweep_step()).map_err(|error| self.differ(error.to_string()))?;
+        self.conclude(Vec::new(), Vec::new())
+    }
+
+    /// Uploads that were touched of late stay; after a long time without a touch all are given up.
+    fn give_up_uploads(&mut self) -> Result<(), Difference> {
+        if self.seeded.percent(50) {
+            settle(self.world.stale_uploads_step()).map_err(|error| self.differ(error.to_string()))?;
+            return self.conclude(Vec::new(), Vec::new());
+        }
+        settle(self.world.give_up_all()).map_err(|error| self.differ(error.to_string()))?;
+        for bucket in self.lake.buckets.values_mut() {
+            let given_up = std::mem::take(&mut bucket.uploads).len() as u64;
+            self.lake.changes += given_up;
+            self.tally.given_up += given_up;
+        }
         self.conclude(Vec::new(), Vec::new())
     }
 

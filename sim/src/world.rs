@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use engine::{Engine, EngineParts, EngineSettings, Progress, Sweep, SweepSettings};
+use engine::{
+    Background, Engine, EngineParts, EngineSettings, Progress, StaleUploadSettings, StaleUploads, Sweep, SweepSettings,
+};
 use fixtures::seeded::{Seeded, SeededEntropy};
 use futures::future::BoxFuture;
 use kernel::{BlobId, BucketName, Clock, Content, Entropy, Extent, Region, SiteName, Standing, Timestamp};
@@ -25,6 +27,8 @@ pub const SETTINGS: EngineSettings =
 const PIECE_BYTES_MAX: u64 = 1_000;
 /// Polls after which futures that do not end are held for stuck.
 const POLLS_MAX: u64 = 100_000;
+/// Uploads stay as long as by default; pages of two make a walk of many steps.
+const STALE_UPLOADS: StaleUploadSettings = StaleUploadSettings { batch: 2, ..StaleUploadSettings::DEFAULT };
 /// More rows than any world has.
 const ROWS_MAX: usize = 100_000;
 
@@ -85,6 +89,7 @@ pub struct World {
     view: Arc<dyn KeyValue>,
     machine: Machine,
     sweep: Sweep,
+    stale_uploads: StaleUploads,
 }
 
 impl World {
@@ -119,7 +124,8 @@ impl World {
             settings: SETTINGS,
         });
         let sweep = Sweep::new(Arc::clone(&engine), SweepSettings::DEFAULT);
-        Self { engine, catalog, map, view, machine, sweep }
+        let stale_uploads = StaleUploads::new(Arc::clone(&engine), STALE_UPLOADS);
+        Self { engine, catalog, map, view, machine, sweep, stale_uploads }
     }
 
     /// Cuts the power, drops what was under way, and starts again from what is left. `under_way` may borrow the engine
@@ -169,6 +175,26 @@ impl World {
     pub async fn sweep_all(&mut self) -> engine::Result<()> {
         self.advance(SweepSettings::DEFAULT.delay + Duration::from_secs(1));
         while self.sweep.step().await? == Progress::Worked {}
+        Ok(())
+    }
+
+    /// One step of giving up stale uploads.
+    ///
+    /// # Errors
+    /// As [`StaleUploads::step`](Background::step).
+    pub async fn stale_uploads_step(&mut self) -> engine::Result<Progress> {
+        self.stale_uploads.step().await
+    }
+
+    /// Lets so much time pass that every upload is stale, and gives them all up.
+    ///
+    /// # Errors
+    /// As [`StaleUploads::step`](Background::step).
+    pub async fn give_up_all(&mut self) -> engine::Result<()> {
+        // A walk under way may have come past some of them.
+        while self.stale_uploads.step().await? == Progress::Worked {}
+        self.advance(STALE_UPLOADS.age.unwrap_or_default() + Duration::from_secs(1));
+        while self.stale_uploads.step().await? == Progress::Worked {}
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 //! half-way, and the row itself goes last. The `blobs` rows stay until then too, so that a reader who began before the
 //! change finds the bytes as long as they exist, and nobody takes them for orphans.
 
-use kernel::{BlobId, BucketId, Extent, Placement, Timestamp};
+use kernel::{BlobId, BucketId, Extent, Placement, Sequence, Timestamp};
 
 use super::{Catalog, CatalogError, Place, Result};
 use crate::key_value::{Batch, Edit, Family, Step, gather};
@@ -25,12 +25,12 @@ const FORGOTTEN_MAX: usize = 4_000;
 /// What one change let go of, or a piece of it. To be handed back to [`Catalog::swept`] as it is.
 #[derive(Debug, Clone)]
 pub struct Unlinked {
-    /// The row of the change.
-    place: Vec<u8>,
     /// What vanishes with it when all blobs have been removed.
     rows: Vec<(Family, Vec<u8>)>,
+    /// The change.
+    pub sequence: Sequence,
     /// Nothing of the change is left behind this piece.
-    is_last: bool,
+    pub is_last: bool,
     /// When it was let go.
     pub since: Timestamp,
     /// The blobs, and where they lie.
@@ -68,16 +68,16 @@ impl Piece {
 }
 
 impl Catalog {
-    /// What was let go up to `until`, oldest first: pieces of `limit` changes at the most, each bounded. What is left of
-    /// a change comes once the piece has been [`swept`](Self::swept).
+    /// What changes behind `after` let go up to `until`, oldest first: pieces of `limit` changes at the most, each
+    /// bounded. What is left of a change comes once the piece has been [`swept`](Self::swept).
     ///
     /// # Errors
     /// [`CatalogError::Damaged`], [`CatalogError::Map`].
-    pub async fn unlinked(&self, until: Timestamp, limit: usize) -> Result<Vec<Unlinked>> {
+    pub async fn unlinked(&self, after: Sequence, until: Timestamp, limit: usize) -> Result<Vec<Unlinked>> {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let (from, end) = (Vec::new(), vec![u8::MAX; 9]);
+        let (from, end) = (keys::after_row(&keys::sequence(after)), vec![u8::MAX; 9]);
         let gathered = (Vec::new(), 0);
         let rows = gather(&*self.map, Family::Unlinked, from, end, gathered, move |(rows, not_due), place, row| {
             let loose = record::loose(row);
@@ -90,13 +90,15 @@ impl Catalog {
         });
         let mut unlinked = Vec::new();
         for (place, loose) in rows.await?.0 {
+            let misplaced = Malformed("it stands in the wrong place");
+            let sequence = keys::split_sequence(&place).ok_or(misplaced).place(Family::Unlinked, &place)?;
             let loose = loose.place(Family::Unlinked, &place)?;
-            unlinked.push(self.expand(place, loose).await?);
+            unlinked.push(self.expand(sequence, loose).await?);
         }
         Ok(unlinked)
     }
 
-    async fn expand(&self, place: Vec<u8>, loose: Loose) -> Result<Unlinked> {
+    async fn expand(&self, sequence: Sequence, loose: Loose) -> Result<Unlinked> {
         let mut piece = Piece::default();
         for blob in loose.blobs {
             piece.blob(blob);
@@ -114,7 +116,7 @@ impl Catalog {
         let blobs: Vec<_> = piece.blobs.into_iter().zip(known).filter(|(_, known)| *known).map(|(id, _)| id).collect();
         let sites = self.placements(&blobs).await?;
         Ok(Unlinked {
-            place,
+            sequence,
             rows: piece.rows,
             is_last: !piece.is_cut,
             since: loose.since,
@@ -183,13 +185,28 @@ impl Catalog {
         for piece in unlinked {
             edits.extend(piece.rows.iter().map(|(family, place)| Edit::Delete(*family, place.clone())));
             if piece.is_last {
-                edits.push(Edit::Delete(Family::Unlinked, piece.place.clone()));
+                edits.push(Edit::Delete(Family::Unlinked, keys::sequence(piece.sequence)));
             }
             if edits.len() >= FORGOTTEN_MAX {
                 self.forget(std::mem::take(&mut edits)).await?;
             }
         }
         self.forget(edits).await
+    }
+
+    /// Writes down where blobs that were handed out still lie, after they were removed from other sites. `left` names
+    /// at least one place for each; a blob that lies nowhere any more is one for [`swept`](Self::swept).
+    ///
+    /// # Errors
+    /// [`CatalogError::Map`]: some of it may be written; asking a site again to remove a blob does no harm.
+    pub async fn swept_in_part(&self, left: &[(BlobId, Vec<Placement>)]) -> Result<()> {
+        for blobs in left.chunks(FORGOTTEN_MAX) {
+            let row = |(blob, sites): &(BlobId, Vec<Placement>)| {
+                Edit::Put(Family::Blobs, keys::blob(*blob), record::placements_row(sites))
+            };
+            self.forget(blobs.iter().map(row).collect()).await?;
+        }
+        Ok(())
     }
 
     async fn forget(&self, edits: Vec<Edit>) -> Result<()> {

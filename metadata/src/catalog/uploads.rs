@@ -27,6 +27,16 @@ impl Change {
     }
 }
 
+/// The draft that ends the upload stored as `row` without an object. Its bytes are let go.
+fn abortion<'a>(bucket: &'a Bucket, upload: &Upload, row: &Bytes, now: Timestamp) -> Draft<'a> {
+    let place = keys::upload(bucket.id, &upload.key, upload.id);
+    let mut draft = Draft::new(bucket, now);
+    draft.expect(Family::Uploads, place.clone(), Some(row));
+    draft.delete(Family::Uploads, place);
+    draft.loose().upload = Some(upload.id);
+    draft
+}
+
 impl Catalog {
     /// Starts an upload.
     ///
@@ -108,17 +118,50 @@ impl Catalog {
         let place = keys::upload(bucket.id, &upload.key, upload.id);
         for _ in 0..ATTEMPTS {
             let [row] = self.get([(Family::Uploads, place.clone())]).await?;
-            let row = row.ok_or(CatalogError::UploadGone)?;
-            let mut draft = Draft::new(bucket, now);
-            draft.expect(Family::Uploads, place.clone(), Some(&row));
-            draft.delete(Family::Uploads, place.clone());
-            draft.loose().upload = Some(upload.id);
+            let draft = abortion(bucket, upload, &row.ok_or(CatalogError::UploadGone)?, now);
             let change = Change::of_upload(What::UploadAborted, bucket, upload, now, by);
             if let Some(sequence) = self.commit(bucket, draft.finish(&change)).await? {
                 return Ok(sequence);
             }
         }
         Err(CatalogError::Contended)
+    }
+
+    /// Gives an upload up that was started at `until` or before, and of which no part was written since. One that was
+    /// touched later stays, and nothing changes: that gives none.
+    ///
+    /// # Errors
+    /// As [`abort_upload`](Self::abort_upload); [`CatalogError::Damaged`].
+    pub async fn abort_untouched_upload(
+        &self,
+        bucket: &Bucket,
+        upload: &Upload,
+        until: Timestamp,
+        now: Timestamp,
+        by: &str,
+    ) -> Result<Option<Sequence>> {
+        let _upload_ends = self.locks.upload(upload.id).await;
+        let (place, written) = (keys::upload(bucket.id, &upload.key, upload.id), keys::parts_written(upload.id));
+        // The count is read before the parts: one written in between makes the expectation fail.
+        let [row, times_written] = self.get([(Family::Uploads, place), (Family::Parts, written.clone())]).await?;
+        let row = row.ok_or(CatalogError::UploadGone)?;
+        if upload.started > until || self.has_part_since(upload.id, until).await? {
+            return Ok(None);
+        }
+        let mut draft = abortion(bucket, upload, &row, now);
+        draft.expect(Family::Parts, written, times_written.as_ref());
+        let change = Change::of_upload(What::UploadAborted, bucket, upload, now, by);
+        self.commit(bucket, draft.finish(&change)).await
+    }
+
+    /// Whether a part was written after `until`. Looks at no more parts than it must.
+    async fn has_part_since(&self, upload: UploadId, until: Timestamp) -> Result<bool> {
+        let (from, end) = keys::parts(upload, Some(0));
+        let found = gather(&*self.map, Family::Parts, from, end, Ok(false), move |found, place, row| {
+            *found = record::part(row).place(Family::Parts, place).map(|part| part.modified > until);
+            if matches!(found, Ok(false)) { Step::Next } else { Step::Stop }
+        });
+        found.await?
     }
 
     /// Adds to the draft of a write what ends an upload: the chosen parts become a list, the others are let go.

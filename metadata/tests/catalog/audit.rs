@@ -108,8 +108,11 @@ async fn audit_bucket(lake: &Lake, bucket: &Bucket, referred: &mut Referred) {
 pub(crate) async fn drain(lake: &Lake, limit: usize) -> BTreeSet<BlobId> {
     let mut removed = BTreeSet::new();
     loop {
-        let pieces: Vec<Unlinked> =
-            lake.catalog.unlinked(Timestamp::from_millis(i64::MAX), limit).await.expect("a read");
+        let pieces: Vec<Unlinked> = lake
+            .catalog
+            .unlinked(kernel::Sequence::ZERO, Timestamp::from_millis(i64::MAX), limit)
+            .await
+            .expect("a read");
         if pieces.is_empty() {
             return removed;
         }

@@ -56,7 +56,9 @@ fn whatever_the_catalogue_does_may_move_between_threads() {
             .await
             .expect("a part");
         movable(lake.catalog.abort_upload(&bucket, &upload, lake.now(), BY)).await.expect("the upload");
-        let loose = movable(lake.catalog.unlinked(kernel::Timestamp::from_millis(i64::MAX), 1)).await.expect("a read");
+        let loose = movable(lake.catalog.unlinked(kernel::Sequence::ZERO, kernel::Timestamp::from_millis(i64::MAX), 1))
+            .await
+            .expect("a read");
         movable(lake.catalog.swept(&loose)).await.expect("a change");
     });
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kernel::{Timestamp, Versioning};
+use kernel::{Placement, Sequence, SiteName, Timestamp, Versioning};
 
 use crate::audit::{audit_and_sweep, drain};
 use crate::lake::{ANY, BY, Lake, key, run};
@@ -27,9 +27,9 @@ fn the_dead_uploads_of_a_dead_bucket_come_in_bounded_pieces() {
             lake.start(&bucket, &format!("without parts {index}")).await;
         }
         lake.catalog.delete_bucket(&bucket, lake.now(), BY).await.expect("a bucket without versions");
-        let first = lake.catalog.unlinked(FOREVER, 10).await.expect("a read");
+        let first = lake.catalog.unlinked(Sequence::ZERO, FOREVER, 10).await.expect("a read");
         assert!(first.len() == 1 && first[0].blobs.len() <= 1_100, "a piece is bounded");
-        let again = lake.catalog.unlinked(FOREVER, 10).await.expect("a read");
+        let again = lake.catalog.unlinked(Sequence::ZERO, FOREVER, 10).await.expect("a read");
         assert_eq!(again[0].blobs, first[0].blobs, "nothing is lost before it is said to be swept");
         assert_eq!(audit_and_sweep(&lake, 10).await, written);
         assert!(lake.rows(metadata::Family::Uploads).await.is_empty());
@@ -54,7 +54,8 @@ fn loose_ends_come_when_they_are_due_even_if_the_clock_was_ahead() {
         let due = |until| {
             let lake = &lake;
             async move {
-                let pieces = lake.catalog.unlinked(Timestamp::from_millis(until), 10).await.expect("a read");
+                let pieces =
+                    lake.catalog.unlinked(Sequence::ZERO, Timestamp::from_millis(until), 10).await.expect("a read");
                 pieces.iter().flat_map(|piece| &piece.blobs).map(|(blob, _)| *blob).collect::<Vec<_>>()
             }
         };
@@ -62,8 +63,8 @@ fn loose_ends_come_when_they_are_due_even_if_the_clock_was_ahead() {
         assert_eq!(due(100).await, [blobs[0]]);
         assert_eq!(due(250).await, [blobs[0], blobs[2]]);
         assert_eq!(due(i64::MAX).await, blobs);
-        assert!(lake.catalog.unlinked(FOREVER, 0).await.expect("a read").is_empty());
-        assert_eq!(lake.catalog.unlinked(FOREVER, 3).await.expect("a read").len(), 3);
+        assert!(lake.catalog.unlinked(Sequence::ZERO, FOREVER, 0).await.expect("a read").is_empty());
+        assert_eq!(lake.catalog.unlinked(Sequence::ZERO, FOREVER, 3).await.expect("a read").len(), 3);
         assert_eq!(drain(&lake, 3).await, blobs.into_iter().collect());
     });
 }
@@ -78,10 +79,32 @@ fn what_is_swept_twice_is_gone_once() {
             let put = lake.new_version(&text, 1, lake.body(3, 5, false), &ANY);
             lake.catalog.put(&bucket, put).await.expect("a put");
         }
-        let pieces = lake.catalog.unlinked(FOREVER, 10).await.expect("a read");
+        let pieces = lake.catalog.unlinked(Sequence::ZERO, FOREVER, 10).await.expect("a read");
         assert_eq!(pieces.iter().map(|piece| piece.blobs.len()).collect::<Vec<_>>(), [3]);
         lake.catalog.swept(&pieces).await.expect("a change");
         lake.catalog.swept(&pieces).await.expect("a change");
         assert!(audit_and_sweep(&lake, 10).await.is_empty(), "the object that stands keeps its blobs");
+    });
+}
+
+#[test]
+fn what_is_swept_in_part_comes_again_with_what_is_left() {
+    run(async {
+        let lake = Lake::new().await;
+        let bucket = lake.create("bucket", Versioning::Unversioned).await;
+        let text = key("k");
+        let [near, far] = ["near", "far"].map(|name| Placement::Copy(SiteName::new(name).expect("a name")));
+        let mut put = lake.new_version(&text, 1, lake.body(2, 5, false), &ANY);
+        put.placements.iter_mut().for_each(|(_, sites)| *sites = vec![near.clone(), far.clone()]);
+        lake.catalog.put(&bucket, put).await.expect("a put");
+        lake.catalog.delete(&bucket, lake.deletion(&text, None, &ANY)).await.expect("a deletion");
+        let piece = lake.catalog.unlinked(Sequence::ZERO, FOREVER, 10).await.expect("a read").remove(0);
+        let left = vec![(piece.blobs[1].0, vec![far.clone()])];
+        lake.catalog.swept_in_part(&left).await.expect("a change");
+        let again = lake.catalog.unlinked(Sequence::ZERO, FOREVER, 10).await.expect("a read").remove(0);
+        assert_eq!(again.blobs, [piece.blobs[0].clone(), left[0].clone()]);
+        assert!(lake.catalog.unlinked(again.sequence, FOREVER, 10).await.expect("a read").is_empty());
+        lake.catalog.swept(&[again]).await.expect("a change");
+        assert!(lake.rows(metadata::Family::Blobs).await.is_empty());
     });
 }

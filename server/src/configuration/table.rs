@@ -172,8 +172,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
     number("objects.body_bytes_max", "5368709120", 1..=5 * GIB, "The largest body of one request."),
     number("objects.part_bytes_min", "5242880", 1..=5 * GIB, "The smallest part of an upload, the last one excepted."),
     number("sweep.delay_ms", "600000", 0..=30 * DAY_MS, "How long a blob stays that nothing refers to any more."),
-    number("sweep.batch", "256", 1..=10_000, "Rows or blobs that one step of the sweep looks at."),
+    number("sweep.batch", "256", 1..=10_000, "Rows, blobs or uploads that one step of the sweep looks at."),
     number("sweep.idle_ms", "10000", 10..=DAY_MS, "How long the sweep rests when it finds nothing."),
+    number(
+        "sweep.stale_upload_age_ms",
+        "2592000000",
+        0..=3650 * DAY_MS,
+        "A multipart upload is given up when neither it nor a part of it was touched for this long; 0 for never, as in \
+         S3.",
+    ),
     number(
         "limits.connections_max",
         "8192",
