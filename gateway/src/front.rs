@@ -7,7 +7,7 @@
 mod aws_chunked;
 pub(crate) mod body;
 pub(crate) mod body_fault;
-mod digests;
+pub(crate) mod digests;
 mod head;
 mod lake;
 mod markup;

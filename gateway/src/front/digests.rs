@@ -11,29 +11,54 @@ use super::body_fault::BodyFaultKind;
 
 const CONTENT_MD5: &str = "content-md5";
 
+/// A header that brings a digest, what computes it, and where the result then is.
+type Known = (&'static str, fn(&mut ChecksumHasher), fn(&Checksum) -> &Option<String>);
+
+/// Source: Amazon S3 User Guide, *Checking object integrity*. Documents are not stored, so that all of these will do; of
+/// objects the lake keeps the checksums of fewer algorithms.
+const KNOWN: [Known; 11] = [
+    (CONTENT_MD5, |hasher| hasher.md5 = Some(Default::default()), |computed| &computed.checksum_md5),
+    ("x-amz-checksum-md5", |hasher| hasher.md5 = Some(Default::default()), |computed| &computed.checksum_md5),
+    ("x-amz-checksum-crc32", |hasher| hasher.crc32 = Some(Default::default()), |computed| &computed.checksum_crc32),
+    ("x-amz-checksum-crc32c", |hasher| hasher.crc32c = Some(Default::default()), |computed| &computed.checksum_crc32c),
+    (
+        "x-amz-checksum-crc64nvme",
+        |hasher| hasher.crc64nvme = Some(Default::default()),
+        |computed| &computed.checksum_crc64nvme,
+    ),
+    ("x-amz-checksum-sha1", |hasher| hasher.sha1 = Some(Default::default()), |computed| &computed.checksum_sha1),
+    ("x-amz-checksum-sha256", |hasher| hasher.sha256 = Some(Default::default()), |computed| &computed.checksum_sha256),
+    ("x-amz-checksum-sha512", |hasher| hasher.sha512 = Some(Default::default()), |computed| &computed.checksum_sha512),
+    (
+        "x-amz-checksum-xxhash64",
+        |hasher| hasher.xxhash64 = Some(Default::default()),
+        |computed| &computed.checksum_xxhash64,
+    ),
+    (
+        "x-amz-checksum-xxhash3",
+        |hasher| hasher.xxhash3 = Some(Default::default()),
+        |computed| &computed.checksum_xxhash3,
+    ),
+    (
+        "x-amz-checksum-xxhash128",
+        |hasher| hasher.xxhash128 = Some(Default::default()),
+        |computed| &computed.checksum_xxhash128,
+    ),
+];
+
 /// What the headers say.
 pub(crate) struct Digests {
-    /// Header and value.
-    announced: Vec<(&'static str, String)>,
+    announced: Vec<(Known, String)>,
 }
 
 impl Digests {
-    const CHECKSUMS: [&str; 5] = [
-        "x-amz-checksum-crc32",
-        "x-amz-checksum-crc32c",
-        "x-amz-checksum-crc64nvme",
-        "x-amz-checksum-sha1",
-        "x-amz-checksum-sha256",
-    ];
-
     /// Reads the headers; `None` if they bring no digest.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
-        let announced: Vec<_> = [CONTENT_MD5]
+        let announced: Vec<_> = KNOWN
             .into_iter()
-            .chain(Self::CHECKSUMS)
-            .filter_map(|name| {
-                let value = headers.get(name)?;
-                Some((name, String::from_utf8_lossy(value.as_bytes()).trim().to_owned()))
+            .filter_map(|known| {
+                let value = headers.get(known.0)?;
+                Some((known, String::from_utf8_lossy(value.as_bytes()).trim().to_owned()))
             })
             .collect();
         (!announced.is_empty()).then_some(Self { announced })
@@ -43,29 +68,22 @@ impl Digests {
     pub(crate) fn verifier(mut self, operation: &str) -> Result<Verifier, BodyFaultKind> {
         if operation == "CompleteMultipartUpload" {
             // Its checksums are those of the object.
-            self.announced.retain(|(name, _)| *name == CONTENT_MD5);
+            self.announced.retain(|((name, ..), _)| *name == CONTENT_MD5);
         }
-        let md5 = self.announced.iter().find(|(name, _)| *name == CONTENT_MD5);
-        if md5.is_some_and(|(_, value)| STANDARD.decode(value).map_or(true, |bytes| bytes.len() != 16)) {
-            return Err(BodyFaultKind::DigestMalformed);
+        let mut hasher = ChecksumHasher::default();
+        for ((name, enable, _), value) in &self.announced {
+            if *name == CONTENT_MD5 && STANDARD.decode(value).map_or(true, |bytes| bytes.len() != 16) {
+                return Err(BodyFaultKind::DigestMalformed);
+            }
+            enable(&mut hasher);
         }
-        let has = |name: &str| self.announced.iter().any(|(announced, _)| *announced == name);
-        let hasher = ChecksumHasher {
-            md5: has(CONTENT_MD5).then(Default::default),
-            crc32: has("x-amz-checksum-crc32").then(Default::default),
-            crc32c: has("x-amz-checksum-crc32c").then(Default::default),
-            crc64nvme: has("x-amz-checksum-crc64nvme").then(Default::default),
-            sha1: has("x-amz-checksum-sha1").then(Default::default),
-            sha256: has("x-amz-checksum-sha256").then(Default::default),
-            ..ChecksumHasher::default()
-        };
         Ok(Verifier { announced: self.announced, hasher: Box::new(hasher) })
     }
 }
 
 /// Verifies the digests of one document.
 pub(crate) struct Verifier {
-    announced: Vec<(&'static str, String)>,
+    announced: Vec<(Known, String)>,
     hasher: Box<ChecksumHasher>,
 }
 
@@ -76,20 +94,7 @@ impl Verifier {
 
     pub(crate) fn finish(self) -> Result<(), BodyFaultKind> {
         let computed = self.hasher.finalize();
-        let agree = self.announced.iter().all(|(name, value)| of(&computed, name) == Some(value.as_str()));
+        let agree = self.announced.iter().all(|((.., of), value)| of(&computed).as_ref() == Some(value));
         if agree { Ok(()) } else { Err(BodyFaultKind::DigestDiffers) }
     }
-}
-
-fn of<'a>(computed: &'a Checksum, name: &str) -> Option<&'a str> {
-    let value = match name {
-        CONTENT_MD5 => &computed.checksum_md5,
-        "x-amz-checksum-crc32" => &computed.checksum_crc32,
-        "x-amz-checksum-crc32c" => &computed.checksum_crc32c,
-        "x-amz-checksum-crc64nvme" => &computed.checksum_crc64nvme,
-        "x-amz-checksum-sha1" => &computed.checksum_sha1,
-        "x-amz-checksum-sha256" => &computed.checksum_sha256,
-        _ => return None,
-    };
-    value.as_deref()
 }

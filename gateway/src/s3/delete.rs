@@ -7,8 +7,9 @@ use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response};
 
 use super::{Answer, S3Face, answer, place, trace_of};
+use crate::front::digests::Digests;
 use crate::s3_error::{Failure, Mistake};
-use crate::translate::{checksums, conditions, legible, names};
+use crate::translate::{conditions, legible, names};
 
 /// Deletions of one request. Source: Amazon S3 API, *DeleteObjects*.
 const DELETIONS_MAX: usize = 1000;
@@ -41,7 +42,7 @@ pub(super) async fn delete_objects(
 ) -> Answer<DeleteObjectsOutput> {
     let caller = face.admit(&request)?;
     let trace = trace_of(&request);
-    if !checksums::is_digested(&request.headers)? {
+    if Digests::of(&request.headers).is_none() {
         let text = "missing required header for this request: Content-MD5 or x-amz-checksum-*";
         return Err(Mistake::Request(text.to_owned()).into());
     }

@@ -149,11 +149,6 @@ pub(crate) fn content_md5(headers: &HeaderMap) -> Result<Option<[u8; 16]>, Mista
     headers.get("content-md5").map(|value| read(value).ok_or(Mistake::Md5Malformed)).transpose()
 }
 
-/// Whether a request brings a digest of its body, as DeleteObjects must.
-pub(crate) fn is_digested(headers: &HeaderMap) -> Result<bool, Mistake> {
-    Ok(content_md5(headers)?.is_some() || valued_headers(headers)?.next().is_some())
-}
-
 /// Decodes a value; `None` unless it is the base64 of as many bytes as the algorithm makes.
 pub(crate) fn decode(algorithm: ChecksumAlgorithm, text: &str) -> Option<Vec<u8>> {
     let value = BASE64_STANDARD.decode(text).ok()?;

@@ -84,14 +84,6 @@ fn md5_is_16_bytes_of_base64() {
 }
 
 #[test]
-fn many_deletions_need_a_digest() {
-    assert_eq!(is_digested(&headers(&[("x-amz-checksum-crc32", CRC32)])), Ok(true));
-    assert_eq!(is_digested(&headers(&[("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg==")])), Ok(true));
-    assert_eq!(is_digested(&headers(&[("x-amz-checksum-mode", "ENABLED")])), Ok(false));
-    assert_eq!(is_digested(&headers(&[("content-md5", "x")])), Err(Mistake::Md5Malformed));
-}
-
-#[test]
 fn a_whole_may_say_of_how_many_parts_it_is() {
     let whole = |value: &str| of_whole(&headers(&[("x-amz-checksum-sha1", value)]));
     let sha1 = decode(ChecksumAlgorithm::Sha1, SHA1).expect("a SHA-1");
