@@ -5,10 +5,15 @@ import warnings
 
 import pytest
 
+import compatibility
 from answers import new_bucket
 from lake import Elsewhere, Lake, close, judge_output, need_binary, random_keys
 
 warnings.filterwarnings("ignore", module="botocore")
+
+
+def pytest_addoption(pluginmanager):
+    pluginmanager.register(compatibility)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
+import compatibility
+
 REGION = "us-east-1"
 START_SECONDS_MAX = 30
 # How the server logs a panic, each of which is a defect of its own.
@@ -147,7 +149,7 @@ def client(endpoint, keys, service="s3", verify=None, **config):
         "read_timeout": 60,
         "max_pool_connections": 32,
     }
-    return boto3.client(
+    made = boto3.client(
         service,
         endpoint_url=endpoint,
         region_name=REGION,
@@ -156,6 +158,7 @@ def client(endpoint, keys, service="s3", verify=None, **config):
         aws_secret_access_key=keys.secret,
         config=Config(**(settings | config)),
     )
+    return compatibility.watch(made)
 
 
 class Elsewhere:
