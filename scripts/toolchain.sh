@@ -29,19 +29,36 @@ need_toolchain() {
     have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
     have git || die "git is missing"
     have cargo && have rustc || die "Rust is missing: https://rustup.rs installs it"
-    local packages sudo=()
+    local packages
     packages=$(missing_packages "${1:-}" | tr '\n' ' ')
     [ -n "${packages// /}" ] || return 0
     have apt-get || die "these packages (by their names in Debian) are missing: $packages"
     if [ "$(id -u)" != 0 ]; then
         have sudo || die "these packages are missing, and only root can install them: apt-get install $packages"
-        sudo=(sudo)
     fi
-    say "installing: $packages"
-    "${sudo[@]}" apt-get update -qq || say "the package lists could not be brought up to date"
     # shellcheck disable=SC2086 # one word per package
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >&2 ||
-        die "apt-get could not install: $packages"
+    install_packages $packages || die "apt-get could not install: $packages"
+}
+
+# install_packages PACKAGE…: by apt-get, as root.
+install_packages() {
+    local sudo=()
+    [ "$(id -u)" = 0 ] || sudo=(sudo)
+    say "installing: $*"
+    "${sudo[@]}" apt-get update -qq || say "the package lists could not be brought up to date"
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+# Tools that people use S3 with and Debian has. Where they are missing and cannot be had, their tests say so and are
+# skipped.
+want_tools() {
+    local packages=()
+    have rclone || packages+=(rclone)
+    have s3fs || packages+=(s3fs)
+    have fusermount || packages+=(fuse3)
+    [ ${#packages[@]} != 0 ] && have apt-get || return 0
+    [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || return 0
+    install_packages "${packages[@]}" || say "apt-get could not install: ${packages[*]}"
 }
 
 # Formatter and linter come with rustup's default profile, but not with its minimal one.
