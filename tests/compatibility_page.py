@@ -85,6 +85,8 @@ OWN = """\
 | signature version 4 in headers, in the query, in chunks, with trailers | **works** | `test_signatures.py` |
 | signature version 2 | refused: `InvalidRequest` | `tools/test_s3cmd.py` |
 | HTTPS | **works** | `test_tls.py` |
+| preflights (`OPTIONS`), and what answers tell browsers | **works** | `test_cors.py` |
+| the website endpoint: `GET` and `HEAD` of `BUCKET.WEBSITE_DOMAIN` | **works** | `test_website.py` |
 | `x-lake-sequence` and `x-lake-replicas` in the answer to every write | **works** | `test_objects.py` |
 
 """

@@ -18,6 +18,8 @@ from compatibility import choices_of
 CONTENT = b"what is stored"
 TAGS = {"TagSet": [{"Key": "a", "Value": "b"}]}
 AES256 = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+CORS = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
+WEBSITE = {"IndexDocument": {"Suffix": "index.html"}}
 LATER = datetime(2040, 1, 1, tzinfo=timezone.utc)
 EARLIER = datetime(2020, 1, 1, tzinfo=timezone.utc)
 STRANGER = "1" * 12
@@ -65,6 +67,14 @@ class World:
         self.s3.put_bucket_tagging(Bucket=self.bucket, Tagging=TAGS)
         return self.named()
 
+    def shared(self):
+        self.s3.put_bucket_cors(Bucket=self.bucket, CORSConfiguration=CORS)
+        return self.named()
+
+    def website(self):
+        self.s3.put_bucket_website(Bucket=self.bucket, WebsiteConfiguration=WEBSITE)
+        return self.named()
+
     def doomed(self):
         """An object of its own, to be deleted."""
         doomed = self.named(Key="doomed")
@@ -106,16 +116,20 @@ OFFERED = {
     "CreateBucket": lambda world: world.unused(),
     "CreateMultipartUpload": lambda world: world.named(Key="parts"),
     "DeleteBucket": lambda world: world.new(),
+    "DeleteBucketCors": lambda world: world.shared(),
     "DeleteBucketTagging": lambda world: world.tagged(),
+    "DeleteBucketWebsite": lambda world: world.website(),
     "DeleteObject": lambda world: world.doomed(),
     "DeleteObjectTagging": lambda world: world.doomed(),
     "DeleteObjects": lambda world: world.named(Delete={"Objects": [{"Key": world.doomed()["Key"]}]}),
     "GetBucketAcl": lambda world: world.named(),
+    "GetBucketCors": lambda world: world.shared(),
     "GetBucketEncryption": lambda world: world.named(),
     "GetBucketLocation": lambda world: world.named(),
     "GetBucketRequestPayment": lambda world: world.named(),
     "GetBucketTagging": lambda world: world.tagged(),
     "GetBucketVersioning": lambda world: world.named(),
+    "GetBucketWebsite": lambda world: world.website(),
     "GetObject": lambda world: world.object,
     "GetObjectAcl": lambda world: world.object,
     "GetObjectAttributes": lambda world: world.object | {"ObjectAttributes": ["ETag"]},
@@ -128,9 +142,11 @@ OFFERED = {
     "ListObjects": lambda world: world.named(),
     "ListObjectsV2": lambda world: world.named(),
     "ListParts": lambda world: world.upload(),
+    "PutBucketCors": lambda world: world.named(CORSConfiguration=CORS),
     "PutBucketEncryption": lambda world: world.named(ServerSideEncryptionConfiguration=AES256),
     "PutBucketTagging": lambda world: world.named(Tagging=TAGS),
     "PutBucketVersioning": lambda world: world.named(VersioningConfiguration={"Status": "Enabled"}),
+    "PutBucketWebsite": lambda world: world.named(WebsiteConfiguration=WEBSITE),
     "PutObject": lambda world: world.named(Key="put", Body=CONTENT),
     "PutObjectTagging": lambda world: world.object | {"Tagging": TAGS},
     "UploadPart": lambda world: world.upload() | {"PartNumber": 1, "Body": CONTENT},

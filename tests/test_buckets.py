@@ -153,8 +153,6 @@ RULE = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": 
 NOT_YET = [
     ("put_bucket_policy", {"Policy": '{"Version":"2012-10-17","Statement":[]}'}),
     ("put_bucket_lifecycle_configuration", {"LifecycleConfiguration": {"Rules": [RULE]}}),
-    ("put_bucket_cors", {"CORSConfiguration": {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}}),
-    ("put_bucket_website", {"WebsiteConfiguration": {"IndexDocument": {"Suffix": "i.html"}}}),
     ("put_object_lock_configuration", {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}}),
     ("put_bucket_notification_configuration", {"NotificationConfiguration": {}}),
     ("put_bucket_acl", {"ACL": "public-read"}),

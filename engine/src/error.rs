@@ -21,6 +21,10 @@ pub enum Missing {
     Part,
     /// The bucket has no tags.
     BucketTags,
+    /// The bucket has no cross-origin rules.
+    Cors,
+    /// The bucket is no website.
+    Website,
 }
 
 /// What stands in the way of making something.

@@ -12,6 +12,7 @@
 mod background;
 mod bucket;
 mod copy;
+mod cors;
 mod delete;
 mod error;
 mod facts;
@@ -25,6 +26,7 @@ mod stale_uploads;
 mod sweep;
 mod tags;
 mod upload;
+mod website;
 
 use std::sync::Arc;
 
@@ -34,6 +36,7 @@ use policy::{Action, Permit, Question};
 use storage::{BlobStore, StorageError};
 
 pub use background::{Background, Progress};
+pub use cors::{CorsAnswer, CorsRequest, CorsVerdict};
 pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
 pub use request::{
     Attributes, Body, BucketInfo, Bytestream, CompleteUpload, Copied, CopyObject, CopyPart, CopySource, CreateUpload,
@@ -43,6 +46,7 @@ pub use request::{
 };
 pub use stale_uploads::{StaleUploadSettings, StaleUploads};
 pub use sweep::{Sweep, SweepSettings};
+pub use website::{Redirect, Step, Target, Visit, WebsiteRoutes};
 
 use facts::BucketFacts;
 

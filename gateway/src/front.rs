@@ -7,6 +7,7 @@
 mod aws_chunked;
 pub(crate) mod body;
 pub(crate) mod body_fault;
+mod cors;
 pub(crate) mod digests;
 mod head;
 mod lake;
@@ -35,8 +36,11 @@ use tokio::sync::Semaphore;
 use crate::Limits;
 use crate::listen::Activity;
 use crate::meters::GatewayMeters;
+use crate::own::Claim;
+use crate::own::website::{self, WebsiteVisit};
 use crate::virtual_host::{Place, VirtualHosts};
 use body::{RequestBody, Watch};
+use cors::Crossing;
 pub(crate) use lake::LakeFacts;
 use refusal::Refusal;
 use reply::{Closing, Reply};
@@ -47,6 +51,8 @@ use trace::{RequestTrace, Resolved};
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) activity: Arc<Activity>,
+    /// Whether it came over TLS.
+    pub(crate) is_secure: bool,
 }
 
 /// What stands behind the door.
@@ -57,6 +63,7 @@ pub(crate) struct FrontParts {
     pub(crate) inner: Inner,
     pub(crate) lake: LakeFacts,
     pub(crate) virtual_hosts: VirtualHosts,
+    pub(crate) cors: cors::Rules,
     pub(crate) region: Region,
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -120,11 +127,15 @@ impl Front {
         let mut closing = Closing::new(Arc::clone(&trace), Arc::clone(&self.parts.clock), peer, method.clone());
         // From here on, a body that is not read to its end is noticed.
         let body = RequestBody::new(body, self.watch.clone(), Arc::clone(&trace), Arc::clone(&peer.activity));
-        let mut response = match self.handle(parts, body, &trace, &mut closing).await {
+        let crossing = Crossing::of(&parts, || self.place(&parts).ok(), &self.parts.cors).await;
+        let mut response = match self.handle(parts, body, peer, &trace, &mut closing).await {
             Ok(response) => response,
             Err(refusal) => refusal.into_response(&trace, &resource),
         };
         self.dress(&mut response, &trace, &resource, &method);
+        if let Some(crossing) = crossing {
+            crossing.tell(response.headers_mut());
+        }
         if peer.activity.is_body_abandoned() && !peer.activity.is_multiplexed() {
             // What is left of the body stands where the next request would begin. hyper closes, also where the client was
             // not told to continue, but does not say so. Source: RFC 9110, 10.1.1.
@@ -139,6 +150,7 @@ impl Front {
         &self,
         parts: Parts,
         body: RequestBody<B>,
+        peer: &Peer,
         trace: &Arc<RequestTrace>,
         closing: &mut Closing,
     ) -> Result<HttpResponse, Refusal>
@@ -149,13 +161,19 @@ impl Front {
         if let Some(answer) = self.lake(&parts, trace) {
             return answer;
         }
+        let place = self.place(&parts)?;
+        if parts.method == Method::OPTIONS {
+            return self.preflight(&parts, &place, trace, closing).await;
+        }
+        let is_reading = matches!(parts.method, Method::GET | Method::HEAD);
+        if matches!(place, Place::Website(_)) && !is_reading {
+            return Ok(website::not_allowed(&parts.method, trace));
+        }
         let Entering { mut parts, payload } = self.judge(parts, body.is_end_stream())?;
-        match Arc::clone(&self.requests).try_acquire_owned() {
-            Ok(admission) => closing.admit(admission),
-            Err(_) => {
-                self.parts.meters.requests_refused.add(1);
-                return Err(Refusal::slow_down());
-            }
+        self.admit(closing)?;
+        if let Place::Website(bucket) = place {
+            let host = head::host(&parts)?.to_owned();
+            parts.extensions.insert(Claim::Website(WebsiteVisit { bucket, host, is_secure: peer.is_secure }));
         }
         let mut body = body;
         body.expect(payload, &parts.headers);
@@ -170,12 +188,43 @@ impl Front {
         }
     }
 
+    /// Takes the request in, if there is room.
+    fn admit(&self, closing: &mut Closing) -> Result<(), Refusal> {
+        match Arc::clone(&self.requests).try_acquire_owned() {
+            Ok(admission) => closing.admit(admission),
+            Err(_) => {
+                self.parts.meters.requests_refused.add(1);
+                return Err(Refusal::slow_down());
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, parts: &Parts) -> Result<Place, Refusal> {
+        head::host(parts).map(|host| self.parts.virtual_hosts.place(host))
+    }
+
+    /// Answers what a browser asks beforehand, whoever it is: no signature is looked at.
+    async fn preflight(
+        &self,
+        parts: &Parts,
+        place: &Place,
+        trace: &RequestTrace,
+        closing: &mut Closing,
+    ) -> Result<HttpResponse, Refusal> {
+        head::sizes(parts, &self.parts.limits)?;
+        self.admit(closing)?;
+        let operation = self.parts.meters.operation("Preflight");
+        trace.resolve(Resolved { operation, bucket: None, key: None, caller: None });
+        cors::preflight(parts, place, &self.parts.cors).await
+    }
+
     /// The lake's own paths; not where the host names a bucket, in which `_lake/…` is a key like any other.
     fn lake(&self, parts: &Parts, trace: &RequestTrace) -> Option<Result<HttpResponse, Refusal>> {
         if !parts.uri.path().starts_with(lake::PREFIX) {
             return None;
         }
-        if head::host(parts).is_ok_and(|host| self.parts.virtual_hosts.place(host) != Place::Path) {
+        if self.place(parts).is_ok_and(|place| place != Place::Path) {
             return None;
         }
         let (operation, answer) = self.parts.lake.answer(parts);
@@ -189,7 +238,6 @@ impl Front {
     }
 
     fn judge(&self, mut parts: Parts, body_is_empty: bool) -> Result<Entering, Refusal> {
-        head::host(&parts)?;
         let judged = head::judge(&mut parts, body_is_empty, &self.parts.region, &self.parts.limits)?;
         Ok(Entering { parts, payload: judged.payload })
     }

@@ -41,7 +41,7 @@ pub use meters::{GatewayMeters, OperationMeters};
 
 use credentials::{Introduction, KeyRing};
 use front::{Front, FrontParts, LakeFacts};
-use own::OwnRoute;
+use own::{Desk, OwnRoute};
 use s3::S3Face;
 use virtual_host::VirtualHosts;
 
@@ -74,6 +74,8 @@ pub struct GatewayParts {
     pub region: Region,
     /// Base domains of virtual-host style; none means path style only.
     pub domains: Vec<String>,
+    /// Base domains of websites; none means there are no websites.
+    pub website_domains: Vec<String>,
     /// The bounds of the edge.
     pub limits: Limits,
     /// Time.
@@ -96,9 +98,11 @@ pub struct Gateway {
 impl Gateway {
     /// Puts a gateway together.
     pub fn new(parts: GatewayParts) -> Arc<Self> {
-        let virtual_hosts = VirtualHosts::new(&parts.domains);
+        let virtual_hosts = VirtualHosts::new(&parts.domains, &parts.website_domains);
         let face = || S3Face::new(Arc::clone(&parts.engine), parts.region.clone(), parts.owner.clone());
-        let service = s3_service(face, &parts.root, &parts.region, &parts.limits, &virtual_hosts);
+        let desk = Desk { engine: Arc::clone(&parts.engine) };
+        let service = s3_service(face, Some(desk), &parts.root, &parts.region, &parts.limits, &virtual_hosts);
+        let engine = parts.engine;
         let front = Front::new(FrontParts {
             inner: Box::new(move |request| {
                 let service = service.clone();
@@ -106,6 +110,10 @@ impl Gateway {
             }),
             lake: LakeFacts { metrics: parts.metrics, metrics_token: parts.metrics_token, ready: parts.ready },
             virtual_hosts,
+            cors: Box::new(move |bucket, request| {
+                let engine = Arc::clone(&engine);
+                Box::pin(async move { engine.cors(&bucket, &request).await })
+            }),
             region: parts.region,
             limits: Arc::new(parts.limits),
             clock: parts.clock,
@@ -135,9 +143,10 @@ impl Gateway {
     }
 }
 
-/// s3s before the faces that `face` makes, all alike.
+/// s3s before the faces that `face` makes, all alike, and before the desk for what s3s has no name for.
 fn s3_service<F: s3s::S3>(
     face: impl Fn() -> F,
+    desk: Option<Desk>,
     root: &RootCredentials,
     region: &Region,
     limits: &Limits,
@@ -155,7 +164,7 @@ fn s3_service<F: s3s::S3>(
         builder
     };
     let mut service = builder();
-    service.set_route(OwnRoute { again: builder().build() });
+    service.set_route(OwnRoute { again: builder().build(), desk });
     service.build()
 }
 

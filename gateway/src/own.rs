@@ -5,20 +5,30 @@
 //! From here it is answered by the file of its claim, or goes through s3s once more, changed and with its caller vouched
 //! for.
 
+pub(crate) mod website;
+
+use std::sync::Arc;
+
+use engine::Engine;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Request, Uri};
+use kernel::Caller;
 use s3s::route::S3Route;
 use s3s::service::S3Service;
 use s3s::{Body, S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use crate::credentials;
 use crate::front::mend::{self, Mended};
+use crate::front::trace::{RequestTrace, Resolved};
+use website::WebsiteVisit;
 
 /// What a request is that s3s has no name for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Claim {
     /// An S3 request with signed headers that must read otherwise to s3s than they were signed.
     Mended(Mended),
+    /// A visit to the website of a bucket, by whomever.
+    Website(WebsiteVisit),
 }
 
 /// Stands in a request's extensions in place of its signature, once that was verified. Nothing from outside can put it
@@ -26,10 +36,17 @@ pub(crate) enum Claim {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Vouched;
 
+/// What is needed to answer what s3s has no name for.
+pub(crate) struct Desk {
+    pub(crate) engine: Arc<Engine>,
+}
+
 /// The door to what is answered here.
 pub(crate) struct OwnRoute {
     /// s3s without this door.
     pub(crate) again: S3Service,
+    /// None where there is nothing to answer with, in tests.
+    pub(crate) desk: Option<Desk>,
 }
 
 #[async_trait::async_trait]
@@ -44,6 +61,7 @@ impl S3Route for OwnRoute {
         let caller = credentials::caller(is_signed, &request.headers, request.uri.query())?;
         match request.extensions.get::<Claim>() {
             Some(Claim::Mended(_)) if is_signed => {}
+            Some(Claim::Website(_)) => {}
             // Nothing that nobody signed is put off.
             Some(Claim::Mended(_)) | None => return Err(s3_error!(AccessDenied)),
         }
@@ -57,12 +75,29 @@ impl S3Route for OwnRoute {
                 mend::apply_later(&mut request.headers, mended);
                 self.once_more(request).await
             }
+            Some(Claim::Website(visit)) => self.website(&visit, &request).await,
             None => Err(s3_error!(InternalError)),
         }
     }
 }
 
 impl OwnRoute {
+    async fn website(&self, visit: &WebsiteVisit, request: &S3Request<Body>) -> S3Result<S3Response<Body>> {
+        let (Some(desk), Some(trace)) = (&self.desk, request.extensions.get::<Arc<RequestTrace>>()) else {
+            return Err(s3_error!(InternalError));
+        };
+        trace.resolve(Resolved {
+            operation: trace.meters.operation("GetWebsite"),
+            bucket: Some(visit.bucket.clone()),
+            key: Some(request.uri.path().to_owned()),
+            caller: request.extensions.get::<Caller>().cloned(),
+        });
+        let (head, body) = website::answer(&desk.engine, visit, request, trace).await.into_parts();
+        let mut response = S3Response::with_status(body, head.status);
+        response.headers = head.headers;
+        Ok(response)
+    }
+
     /// Hands a request with a verified signature to s3s as one that needs none.
     async fn once_more(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
         let S3Request { input, method, uri, mut headers, mut extensions, .. } = request;

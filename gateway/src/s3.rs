@@ -7,12 +7,14 @@
 mod attributes;
 mod buckets;
 mod copy;
+mod cors;
 mod delete;
 mod list;
 mod multipart;
 mod objects;
 mod tagging;
 mod truths;
+mod website;
 
 use std::sync::Arc;
 
@@ -142,6 +144,14 @@ operations! {
         get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput,
         put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput,
         delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput;
+    cors:
+        get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput,
+        put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput,
+        delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput;
+    website:
+        get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput,
+        put_bucket_website(PutBucketWebsiteInput) -> PutBucketWebsiteOutput,
+        delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput;
     list:
         list_objects(ListObjectsInput) -> ListObjectsOutput,
         list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output,

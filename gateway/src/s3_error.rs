@@ -174,6 +174,13 @@ fn not_found(missing: Missing) -> S3Error {
         Missing::Upload => S3Error::new(S3ErrorCode::NoSuchUpload),
         Missing::Part => S3Error::with_message(S3ErrorCode::InvalidPart, "the object has no part of that number"),
         Missing::BucketTags => S3Error::new(S3ErrorCode::NoSuchTagSet),
+        Missing::Cors => {
+            S3Error::with_message(S3ErrorCode::NoSuchCORSConfiguration, "The CORS configuration does not exist")
+        }
+        Missing::Website => S3Error::with_message(
+            S3ErrorCode::NoSuchWebsiteConfiguration,
+            "The specified bucket does not have a website configuration",
+        ),
     }
 }
 

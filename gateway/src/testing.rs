@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use engine::BodyError;
+use engine::{BodyError, CorsVerdict};
 use futures::StreamExt;
 use http::{HeaderName, HeaderValue, Method, Request};
 use kernel::{Caller, Clock, Entropy, Region, Timestamp};
@@ -75,7 +75,8 @@ pub(crate) fn front(inner: Inner, limits: Limits) -> Arc<Front> {
             metrics_token: Secret::new("token".into()),
             ready: Arc::new(|| Ok(())),
         },
-        virtual_hosts: VirtualHosts::new(&["lake.example".into()]),
+        virtual_hosts: VirtualHosts::new(&["lake.example".into()], &["web.example".into()]),
+        cors: Box::new(|_, _| Box::pin(std::future::ready(Ok(CorsVerdict::NoRules)))),
         region: Region::new(REGION).expect("region"),
         limits: Arc::new(limits),
         clock: Ticking::new(),
@@ -88,8 +89,8 @@ pub(crate) fn front(inner: Inner, limits: Limits) -> Arc<Front> {
 pub(crate) fn front_of_s3s(limits: Limits) -> Arc<Front> {
     let root = RootCredentials { access_key: ACCESS_KEY.into(), secret_key: Secret::new(SECRET_KEY.into()) };
     let region = Region::new(REGION).expect("region");
-    let virtual_hosts = VirtualHosts::new(&["lake.example".into()]);
-    let service = crate::s3_service(|| Drain, &root, &region, &limits, &virtual_hosts);
+    let virtual_hosts = VirtualHosts::new(&["lake.example".into()], &["web.example".into()]);
+    let service = crate::s3_service(|| Drain, None, &root, &region, &limits, &virtual_hosts);
     let inner: Inner = Box::new(move |request| {
         let service = service.clone();
         Box::pin(async move { service.call(request).await })

@@ -3,12 +3,19 @@
 use s3s::S3Result;
 use s3s::host::{S3Host, VirtualHost};
 
-/// The base domains of virtual-host style: `bucket.base` names a bucket, `base` itself and every other host leave the
-/// bucket to the path.
+/// The base domains of virtual-host style: `bucket.base` names a bucket, or a bucket's website; `base` itself and every
+/// other host leave the bucket to the path.
 #[derive(Debug, Clone)]
 pub(crate) struct VirtualHosts {
     /// Lower case, without port, longest first.
-    bases: Vec<String>,
+    domains: Vec<Domain>,
+}
+
+#[derive(Debug, Clone)]
+struct Domain {
+    name: String,
+    /// What a name below it is.
+    place: fn(String) -> Place,
 }
 
 /// What a `Host` says.
@@ -18,27 +25,31 @@ pub(crate) enum Place {
     Path,
     /// This bucket, lower case.
     Bucket(String),
+    /// The website of this bucket, lower case.
+    Website(String),
 }
 
 impl VirtualHosts {
-    pub(crate) fn new(domains: &[String]) -> Self {
-        let mut bases: Vec<String> =
-            domains.iter().map(|domain| plain(domain)).filter(|domain| !domain.is_empty()).collect();
-        bases.sort_by_key(|base| std::cmp::Reverse(base.len()));
-        Self { bases }
+    pub(crate) fn new(domains: &[String], website_domains: &[String]) -> Self {
+        let buckets = domains.iter().map(|name| (name, Place::Bucket as fn(String) -> Place));
+        let websites = website_domains.iter().map(|name| (name, Place::Website as fn(String) -> Place));
+        let all = buckets.chain(websites).map(|(name, place)| Domain { name: plain(name), place });
+        let mut known: Vec<Domain> = all.filter(|domain| !domain.name.is_empty()).collect();
+        known.sort_by_key(|domain| std::cmp::Reverse(domain.name.len()));
+        Self { domains: known }
     }
 
     /// Reads a `Host` header or `:authority`, port included.
     pub(crate) fn place(&self, host: &str) -> Place {
-        if self.bases.is_empty() {
+        if self.domains.is_empty() {
             return Place::Path;
         }
         let host = plain(host);
-        for base in &self.bases {
-            match host.strip_suffix(base.as_str()) {
+        for domain in &self.domains {
+            match host.strip_suffix(domain.name.as_str()) {
                 Some("") => return Place::Path,
                 Some(rest) => match rest.strip_suffix('.') {
-                    Some(bucket) if !bucket.is_empty() => return Place::Bucket(bucket.to_owned()),
+                    Some(bucket) if !bucket.is_empty() => return (domain.place)(bucket.to_owned()),
                     _ => {}
                 },
                 None => {}
@@ -60,7 +71,7 @@ fn plain(host: &str) -> String {
 impl S3Host for VirtualHosts {
     fn parse_host_header<'a>(&'a self, host: &'a str) -> S3Result<VirtualHost<'a>> {
         Ok(match self.place(host) {
-            Place::Path => VirtualHost::new(host),
+            Place::Path | Place::Website(_) => VirtualHost::new(host),
             Place::Bucket(bucket) => VirtualHost::new(host).with_bucket(bucket),
         })
     }
@@ -72,8 +83,10 @@ mod tests {
 
     #[test]
     fn only_names_below_a_base_domain_are_buckets() {
-        let hosts = VirtualHosts::new(&["lake.example".into(), "S3.lake.example:9000".into()]);
+        let domains = ["lake.example".into(), "S3.lake.example:9000".into()];
+        let hosts = VirtualHosts::new(&domains, &["web.lake.example".into(), "site.example".into()]);
         let bucket = |name: &str| Place::Bucket(name.into());
+        let website = |name: &str| Place::Website(name.into());
         for (host, place) in [
             ("lake.example", Place::Path),
             ("lake.example:9000", Place::Path),
@@ -83,6 +96,10 @@ mod tests {
             ("a.b.lake.example", bucket("a.b")),
             ("s3.lake.example", Place::Path),
             ("turbines.s3.lake.example", bucket("turbines")),
+            ("turbines.web.lake.example", website("turbines")),
+            ("A.B.Site.Example:443", website("a.b")),
+            ("web.lake.example", Place::Path),
+            ("website.example", Place::Path),
             (".lake.example", Place::Path),
             ("notlake.example", Place::Path),
             ("localhost:9000", Place::Path),
@@ -97,7 +114,7 @@ mod tests {
 
     #[test]
     fn without_base_domains_every_host_is_path_style() {
-        assert_eq!(VirtualHosts::new(&[]).place("turbines.lake.example"), Place::Path);
-        assert_eq!(VirtualHosts::new(&[String::new()]).place("turbines."), Place::Path);
+        assert_eq!(VirtualHosts::new(&[], &[]).place("turbines.lake.example"), Place::Path);
+        assert_eq!(VirtualHosts::new(&[String::new()], &[]).place("turbines."), Place::Path);
     }
 }

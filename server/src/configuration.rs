@@ -90,6 +90,7 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) region: Region,
     pub(crate) domains: Vec<String>,
+    pub(crate) website_domains: Vec<String>,
     pub(crate) root: Option<RootKeys>,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: tracing::Level,
@@ -118,6 +119,7 @@ impl Settings {
             tls: both(raw, "tls.cert", "tls.key")?.map(|(cert, key)| TlsFiles { cert: cert.into(), key: key.into() }),
             region: raw.parsed("region", |text| Region::new(text).ok())?,
             domains: raw.parsed("domain", domains)?,
+            website_domains: website_domains(raw)?,
             root: root_keys(raw)?,
             log_format: if raw.choice("log.format")? == "json" { LogFormat::Json } else { LogFormat::Text },
             log_level: raw.parsed("log.level", |text| text.parse().ok())?,
@@ -227,6 +229,13 @@ fn domains(text: &str) -> Option<Vec<String>> {
     let is_name = |name: &str| name.len() <= 253 && name.parse::<IpAddr>().is_err() && name.split('.').all(is_label);
     let names = text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
     names.map(|name| Some(name).filter(|name| is_name(name))).collect()
+}
+
+/// A name cannot be both: its buckets would answer in two ways at once.
+fn website_domains(raw: &Raw) -> Result<Vec<String>, ConfigurationError> {
+    let taken = raw.parsed("domain", domains)?;
+    let names = raw.parsed("website_domain", domains)?;
+    if names.iter().any(|name| taken.contains(name)) { Err(raw.refuse("website_domain")) } else { Ok(names) }
 }
 
 fn limits(raw: &Raw) -> Result<Limits, ConfigurationError> {

@@ -194,6 +194,7 @@ impl Lake {
             owner,
             region: settings.region,
             domains: settings.domains,
+            website_domains: settings.website_domains,
             limits: settings.limits,
             clock,
             entropy,

@@ -186,7 +186,7 @@ async fn pause(run: Bytes) -> Result<Bytes, BodyError> {
 
 fn refusal(error: &Error) -> Answer {
     let refusal = match error {
-        Error::NotFound(Missing::Bucket | Missing::BucketTags) => Refusal::NoBucket,
+        Error::NotFound(Missing::Bucket | Missing::BucketTags | Missing::Cors | Missing::Website) => Refusal::NoBucket,
         Error::NotFound(Missing::Key { marker }) => Refusal::NoKey(*marker),
         Error::NotFound(Missing::Version) => Refusal::NoVersion,
         Error::NotFound(Missing::Upload) => Refusal::NoUpload,

@@ -49,6 +49,23 @@ def located(document):
     return lambda site: site.signed(site.raw("PUT", "/made-by-a-bad-document", body=document))
 
 
+def cors(rules):
+    return b"<CORSConfiguration>" + rules + b"</CORSConfiguration>"
+
+
+def website(rest):
+    index = b"<IndexDocument><Suffix>index.html</Suffix></IndexDocument>"
+    return b"<WebsiteConfiguration>" + index + rest + b"</WebsiteConfiguration>"
+
+
+def all_to(host):
+    redirect = b"<RedirectAllRequestsTo><HostName>" + host + b"</HostName></RedirectAllRequestsTo>"
+    return b"<WebsiteConfiguration>" + redirect + b"</WebsiteConfiguration>"
+
+
+CORS_RULE = b"<CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule>"
+ROUTE = b"<RoutingRule><Redirect><ReplaceKeyWith>k</ReplaceKeyWith></Redirect></RoutingRule>"
+SCRIPT = b"<RoutingRule><Redirect><Protocol>javascript</Protocol></Redirect></RoutingRule>"
 DEEP = b"<Delete>" + b"<a>" * 200_000 + b"</a>" * 200_000 + b"</Delete>"
 ATTRIBUTES = (
     b"<Delete "
@@ -123,6 +140,28 @@ ROWS = [
         "G10 part number with a sign",
         complete(parts(1).replace(b">1<", b">1e0<")),
         MALFORMED + "|400 InvalidArgument|400 InvalidPart",
+    ),
+    ("G09 100,000 rules of CORS", put("cors", cors(CORS_RULE * 100_000)), TOO_LARGE),
+    ("G09 101 rules of CORS", put("cors", cors(CORS_RULE * 101)), MALFORMED),
+    ("G09 a misspelt element of CORS", put("cors", cors(CORS_RULE.replace(b"AllowedOrigin", b"AlowedOrigin"))), MALFORMED),
+    ("G09 100,000 rules of a website", put("website", website(b"<RoutingRules>" + ROUTE * 100_000)), TOO_LARGE),
+    ("G09 a misspelt element of a website", put("website", website(b"").replace(b"Suffix", b"Sufix")), MALFORMED),
+    (
+        "G12 a header inside an exposed one",
+        put("cors", cors(CORS_RULE.replace(b"</CORSRule>", b"<ExposeHeader>a&#13;&#10;Set-Cookie: b</ExposeHeader></CORSRule>"))),
+        "400 InvalidRequest|400 MalformedXML",
+    ),
+    (
+        "G12 a header inside a host",
+        put("website", all_to(b"b.example&#13;&#10;Set-Cookie: b")),
+        "400 InvalidArgument|400 MalformedXML",
+    ),
+    ("G12 a user inside a host", put("website", all_to(b"a@b.example")), "400 InvalidArgument"),
+    ("G12 a script as a protocol", put("website", website(b"<RoutingRules>" + SCRIPT + b"</RoutingRules>")), "400 InvalidRequest"),
+    (
+        "G12 a script as a redirect",
+        lambda site: site.signed(site.put(("x-amz-website-redirect-location", "javascript:alert(1)"))),
+        "400 InvalidRedirectLocation",
     ),
     ("G12 a tag twice", put("tagging", MANY_TAGS), "400 InvalidTag"),
     ("H12 10,001 parts", complete(parts(10_001)), MALFORMED + "|400 InvalidArgument|400 InvalidRequest"),

@@ -68,7 +68,7 @@ fn readable_date(date: &HeaderValue) -> Option<HeaderValue> {
 }
 
 /// A range with numbers that s3s can read.
-fn readable_range(range: &HeaderValue) -> Option<HeaderValue> {
+pub(crate) fn readable_range(range: &HeaderValue) -> Option<HeaderValue> {
     let text = range.to_str().ok()?;
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -56,7 +56,7 @@ impl Body for Pieces {
 }
 
 fn peer() -> Peer {
-    Peer { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), activity: Arc::default() }
+    Peer { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), activity: Arc::default(), is_secure: false }
 }
 
 struct Answer {

@@ -51,7 +51,7 @@ impl Room {
         // Without it small answers wait for the client's acknowledgement of earlier ones; it fails only on dead sockets.
         let _ = stream.set_nodelay(true);
         let activity = Arc::new(Activity::default());
-        let peer = Peer { address, activity: Arc::clone(&activity) };
+        let peer = Peer { address, activity: Arc::clone(&activity), is_secure: self.tls.is_some() };
         let wire =
             Wire::new(stream, activity, Arc::clone(self.front.limits()), Arc::clone(self.meters()), self.front.clock());
         let served = match &self.tls {

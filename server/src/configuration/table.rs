@@ -130,6 +130,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Allowed::Text("DNS names in lower case; in the environment parted by commas"),
         "Names under which buckets are virtual hosts, `BUCKET.DOMAIN`. Path style always works.",
     ),
+    setting(
+        "website_domain",
+        "",
+        Allowed::Text("DNS names in lower case, none of them a `domain`; in the environment parted by commas"),
+        "Names under which buckets answer as websites, `BUCKET.WEBSITE_DOMAIN`, where they are configured as such.",
+    ),
     Setting {
         key: "root_access_key",
         default: "",

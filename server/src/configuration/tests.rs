@@ -108,6 +108,15 @@ fn lists_come_as_arrays_or_parted_by_commas() {
 }
 
 #[test]
+fn a_name_is_of_buckets_or_of_websites() {
+    let names = |website| [("TWINLAKE_DOMAIN", "s3.example"), ("TWINLAKE_WEBSITE_DOMAIN", website)];
+    let settings = read("", &names("web.example,web.s3.example"), &[]).expect("allowed");
+    assert_eq!(settings.website_domains, ["web.example", "web.s3.example"]);
+    assert!(refusal("", &names("web.example,s3.example")).starts_with("`website_domain` is "));
+    assert!(refusal("", &names("Web.example")).starts_with("`website_domain` is "));
+}
+
+#[test]
 fn certificate_and_key_need_each_other() {
     let message = refusal("", &[("TWINLAKE_TLS_CERT", "cert.pem")]);
     assert_eq!(message, "`tls.cert` is set (the environment variable TWINLAKE_TLS_CERT) and needs `tls.key` beside it");
