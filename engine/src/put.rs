@@ -1,6 +1,6 @@
 //! Writing an object in one request.
 
-use kernel::{BlobId, Caller, Content, ObjectFacts, ObjectKey, Placement, VersionId, WriteCondition};
+use kernel::{BlobId, BucketName, Caller, Content, ObjectFacts, ObjectKey, Placement, VersionId, WriteCondition};
 use metadata::NewVersion;
 use policy::{Action, Permit};
 use storage::Hint;
@@ -29,6 +29,15 @@ impl Engine {
         self.expect(&permit, &facts, &target.key, &target.condition).await?;
         let source = Source::from_body(put.body, put.algorithm);
         self.write(permit, facts, target, source).await
+    }
+
+    /// Says whether the caller may write an object: for edges that must take in bytes before they know what to write.
+    ///
+    /// # Errors
+    /// `NotFound` (bucket), `Denied`.
+    pub async fn may_put_object(&self, caller: &Caller, bucket: &BucketName, key: &ObjectKey) -> Result<()> {
+        let facts = self.bucket_facts(bucket).await?;
+        self.permit(caller, Action::PutObject, &facts, Some((key, None))).map(|_| ())
     }
 
     /// Takes the bytes in and makes them a version.

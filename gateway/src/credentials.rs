@@ -60,7 +60,8 @@ impl KeyRing {
         Self { access_key: root.access_key.clone(), secret_key: SecretKey::from(root.secret_key.0.as_str()) }
     }
 
-    fn secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+    /// The secret that belongs to an access key.
+    pub(crate) fn secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
         let is_root = self.access_key.as_bytes().ct_eq(access_key.as_bytes());
         if is_root.into() { Ok(self.secret_key.clone()) } else { Err(s3_error!(InvalidAccessKeyId)) }
     }

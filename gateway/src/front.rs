@@ -9,10 +9,11 @@ pub(crate) mod body;
 pub(crate) mod body_fault;
 mod cors;
 pub(crate) mod digests;
+mod form;
 mod head;
 mod lake;
-mod markup;
-mod mechanism;
+pub(crate) mod markup;
+pub(crate) mod mechanism;
 pub(crate) mod mend;
 pub(crate) mod payload;
 pub(crate) mod query;
@@ -42,6 +43,7 @@ use crate::virtual_host::{Place, VirtualHosts};
 use body::{RequestBody, Watch};
 use cors::Crossing;
 pub(crate) use lake::LakeFacts;
+use mechanism::Mechanism;
 use refusal::Refusal;
 use reply::{Closing, Reply};
 use trace::{RequestTrace, Resolved};
@@ -169,14 +171,14 @@ impl Front {
         if matches!(place, Place::Website(_)) && !is_reading {
             return Ok(website::not_allowed(&parts.method, trace));
         }
-        let Entering { mut parts, payload } = self.judge(parts, body.is_end_stream())?;
+        let Entering { mut parts, payload } = self.judge(parts, &place, body.is_end_stream(), peer.is_secure)?;
         self.admit(closing)?;
         if let Place::Website(bucket) = place {
             let host = head::host(&parts)?.to_owned();
             parts.extensions.insert(Claim::Website(WebsiteVisit { bucket, host, is_secure: peer.is_secure }));
         }
         let mut body = body;
-        body.expect(payload, &parts.headers);
+        body.expect(payload, &parts);
         parts.extensions.insert(Arc::clone(trace));
         let request = Request::from_parts(parts, s3s::Body::http_body_unsync(body));
         let answer = (self.parts.inner)(request).await;
@@ -237,8 +239,17 @@ impl Front {
         Some(answer)
     }
 
-    fn judge(&self, mut parts: Parts, body_is_empty: bool) -> Result<Entering, Refusal> {
+    fn judge(
+        &self,
+        mut parts: Parts,
+        place: &Place,
+        body_is_empty: bool,
+        is_secure: bool,
+    ) -> Result<Entering, Refusal> {
         let judged = head::judge(&mut parts, body_is_empty, &self.parts.region, &self.parts.limits)?;
+        if judged.mechanism == Mechanism::Form {
+            form::claim(&mut parts, place, is_secure, judged.payload)?;
+        }
         Ok(Entering { parts, payload: judged.payload })
     }
 

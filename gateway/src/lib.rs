@@ -12,6 +12,7 @@
 
 mod alarm;
 mod credentials;
+mod form;
 mod front;
 mod limits;
 mod listen;
@@ -40,9 +41,11 @@ pub use listen::{TlsError, tls_config};
 pub use meters::{GatewayMeters, OperationMeters};
 
 use credentials::{Introduction, KeyRing};
+use form::signature::Signers;
 use front::{Front, FrontParts, LakeFacts};
 use own::{Desk, OwnRoute};
 use s3::S3Face;
+use s3::form::Forms;
 use virtual_host::VirtualHosts;
 
 /// The tracing target of the one line that is written per request.
@@ -100,8 +103,15 @@ impl Gateway {
     pub fn new(parts: GatewayParts) -> Arc<Self> {
         let virtual_hosts = VirtualHosts::new(&parts.domains, &parts.website_domains);
         let face = || S3Face::new(Arc::clone(&parts.engine), parts.region.clone(), parts.owner.clone());
-        let desk = Desk { engine: Arc::clone(&parts.engine) };
-        let service = s3_service(face, Some(desk), &parts.root, &parts.region, &parts.limits, &virtual_hosts);
+        let forms = Forms {
+            face: face(),
+            signers: Signers { keys: KeyRing::new(&parts.root), region: parts.region.clone() },
+            clock: Arc::clone(&parts.clock),
+        };
+        let desk = Desk { engine: Arc::clone(&parts.engine), forms };
+        let edge =
+            Edge { root: &parts.root, region: &parts.region, limits: &parts.limits, virtual_hosts: &virtual_hosts };
+        let service = s3_service(face, Some(desk), &edge);
         let engine = parts.engine;
         let front = Front::new(FrontParts {
             inner: Box::new(move |request| {
@@ -143,23 +153,24 @@ impl Gateway {
     }
 }
 
+/// What s3s must know of the edge.
+struct Edge<'a> {
+    root: &'a RootCredentials,
+    region: &'a Region,
+    limits: &'a Limits,
+    virtual_hosts: &'a VirtualHosts,
+}
+
 /// s3s before the faces that `face` makes, all alike, and before the desk for what s3s has no name for.
-fn s3_service<F: s3s::S3>(
-    face: impl Fn() -> F,
-    desk: Option<Desk>,
-    root: &RootCredentials,
-    region: &Region,
-    limits: &Limits,
-    virtual_hosts: &VirtualHosts,
-) -> S3Service {
-    let config = Arc::new(StaticConfigProvider::new(Arc::new(s3_config(region, limits))));
+fn s3_service<F: s3s::S3>(face: impl Fn() -> F, desk: Option<Desk>, edge: &Edge<'_>) -> S3Service {
+    let config = Arc::new(StaticConfigProvider::new(Arc::new(s3_config(edge.region, edge.limits))));
     let builder = || {
         let mut builder = S3ServiceBuilder::new(face());
         builder.set_config(config.clone());
         // Without keys s3s would ask nobody who is calling.
-        builder.set_auth(KeyRing::new(root));
+        builder.set_auth(KeyRing::new(edge.root));
         builder.set_access(Introduction);
-        builder.set_host(virtual_hosts.clone());
+        builder.set_host(edge.virtual_hosts.clone());
         builder.set_validation(BucketNames);
         builder
     };
@@ -178,12 +189,11 @@ fn s3_config(region: &Region, limits: &Limits) -> S3Config {
     config.presigned_url_max_expires_secs = 7 * 24 * 60 * 60;
     config.aws_chunked_stream_max_chunk_size = limits.chunk_bytes_max;
     config.xml_max_body_size = limits.document_bytes_max;
-    // The engine bounds bodies, after it has made sure that the caller may write at all.
+    // The engine bounds bodies, after it has made sure that the caller may write at all; documents are bounded in front.
     config.put_object_max_size = None;
-    config.post_object_max_file_size = 5 << 30;
-    config.form_max_field_size = 64 << 10;
-    config.form_max_fields_size = 1 << 20;
-    config.form_max_parts = 100;
+    config.custom_route_max_body_size = None;
+    // Forms never get here: see `form`.
+    config.allow_post_signature = false;
     config.normalize_forward_slash_path = false;
     // SDKs name the operation in `x-id`; a request that misnames it is routed by what it sends, as S3 does.
     config.operation_id_routing = false;

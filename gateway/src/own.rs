@@ -18,8 +18,10 @@ use s3s::service::S3Service;
 use s3s::{Body, S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use crate::credentials;
+use crate::form::FormHead;
 use crate::front::mend::{self, Mended};
 use crate::front::trace::{RequestTrace, Resolved};
+use crate::s3::form::Forms;
 use website::WebsiteVisit;
 
 /// What a request is that s3s has no name for.
@@ -29,6 +31,8 @@ pub(crate) enum Claim {
     Mended(Mended),
     /// A visit to the website of a bucket, by whomever.
     Website(WebsiteVisit),
+    /// An upload form. It is signed inside, if at all, and finds its caller itself.
+    Form(FormHead),
 }
 
 /// Stands in a request's extensions in place of its signature, once that was verified. Nothing from outside can put it
@@ -39,6 +43,7 @@ pub(crate) struct Vouched;
 /// What is needed to answer what s3s has no name for.
 pub(crate) struct Desk {
     pub(crate) engine: Arc<Engine>,
+    pub(crate) forms: Forms,
 }
 
 /// The door to what is answered here.
@@ -62,21 +67,23 @@ impl S3Route for OwnRoute {
         match request.extensions.get::<Claim>() {
             Some(Claim::Mended(_)) if is_signed => {}
             Some(Claim::Website(_)) => {}
+            Some(Claim::Form(_)) if !is_signed => {}
             // Nothing that nobody signed is put off.
-            Some(Claim::Mended(_)) | None => return Err(s3_error!(AccessDenied)),
+            Some(Claim::Mended(_) | Claim::Form(_)) | None => return Err(s3_error!(AccessDenied)),
         }
         request.extensions.insert(caller);
         Ok(())
     }
 
     async fn call(&self, mut request: S3Request<Body>) -> S3Result<S3Response<Body>> {
-        match request.extensions.remove::<Claim>() {
-            Some(Claim::Mended(mended)) => {
+        match (request.extensions.remove::<Claim>(), &self.desk) {
+            (Some(Claim::Mended(mended)), _) => {
                 mend::apply_later(&mut request.headers, mended);
                 self.once_more(request).await
             }
-            Some(Claim::Website(visit)) => self.website(&visit, &request).await,
-            None => Err(s3_error!(InternalError)),
+            (Some(Claim::Website(visit)), _) => self.website(&visit, &request).await,
+            (Some(Claim::Form(head)), Some(desk)) => desk.forms.post_object(request, head).await,
+            _ => Err(s3_error!(InternalError)),
         }
     }
 }

@@ -9,6 +9,7 @@ mod buckets;
 mod copy;
 mod cors;
 mod delete;
+pub(crate) mod form;
 mod list;
 mod multipart;
 mod objects;
@@ -128,8 +129,7 @@ operations! {
     objects:
         put_object(PutObjectInput) -> PutObjectOutput,
         get_object(GetObjectInput) -> GetObjectOutput,
-        head_object(HeadObjectInput) -> HeadObjectOutput,
-        post_object(PostObjectInput) -> PostObjectOutput;
+        head_object(HeadObjectInput) -> HeadObjectOutput;
     copy:
         copy_object(CopyObjectInput) -> CopyObjectOutput;
     delete:

@@ -13,6 +13,7 @@ use s3s::stream::aws_chunked_stream::AwsChunkedStreamError;
 use s3s::stream::upload_stream::UploadStreamError;
 use s3s::{BodySizeLimitExceeded, S3Error, S3ErrorCode};
 
+use crate::form::{self, FormFault};
 use crate::translate::{legible, names, time};
 
 /// Why an S3 operation does not succeed.
@@ -80,6 +81,9 @@ pub(crate) enum Mistake {
     /// The bucket belongs to somebody else than the request expects.
     #[error("the bucket does not belong to the expected owner")]
     Owner,
+    /// An upload form is not as it should be.
+    #[error(transparent)]
+    Form(#[from] FormFault),
 }
 
 /// A body's sender fell silent. Made by whoever watches the clock, recognized here.
@@ -101,6 +105,12 @@ impl From<Failure> for S3Error {
             Failure::Engine(error) => from_engine(error),
             Failure::Mistake(mistake) => from_mistake(&mistake),
         }
+    }
+}
+
+impl From<FormFault> for Failure {
+    fn from(fault: FormFault) -> Self {
+        Self::Mistake(fault.into())
     }
 }
 
@@ -129,8 +139,28 @@ fn from_mistake(mistake: &Mistake) -> S3Error {
         Mistake::Tag(_) => S3ErrorCode::InvalidTag,
         Mistake::NoSuchUpload => S3ErrorCode::NoSuchUpload,
         Mistake::Owner => S3ErrorCode::AccessDenied,
+        Mistake::Form(fault) => return form_fault(fault),
     };
     S3Error::with_message(code, legible::told(mistake.to_string()))
+}
+
+fn form_fault(fault: &FormFault) -> S3Error {
+    let code = match fault {
+        FormFault::Malformed(_) => S3ErrorCode::MalformedPOSTRequest,
+        FormFault::FieldsTooLong { .. } => S3ErrorCode::MaxPostPreDataLengthExceededError,
+        FormFault::Files => S3ErrorCode::IncorrectNumberOfFilesInPostRequest,
+        FormFault::FieldMissing(_) | FormFault::FieldTwice(_) | FormFault::Field { .. } => S3ErrorCode::InvalidArgument,
+        FormFault::PolicyDocument(_) => S3ErrorCode::InvalidPolicyDocument,
+        FormFault::Policy(_) => S3ErrorCode::AccessDenied,
+        FormFault::FileTooLong { .. } => S3ErrorCode::EntityTooLarge,
+        FormFault::FileTooShort { .. } => S3ErrorCode::EntityTooSmall,
+        FormFault::Credential(_) => S3ErrorCode::AuthorizationQueryParametersError,
+        FormFault::SignedInTheFuture => S3ErrorCode::RequestTimeTooSkewed,
+        FormFault::AccessKeyUnknown => S3ErrorCode::InvalidAccessKeyId,
+        FormFault::SignatureDiffers => S3ErrorCode::SignatureDoesNotMatch,
+        FormFault::Token => S3ErrorCode::InvalidToken,
+    };
+    S3Error::with_message(code, legible::told(fault.to_string()))
 }
 
 /// A code that S3 documents and s3s does not list.
@@ -261,6 +291,10 @@ fn body_failure(error: &(dyn StdError + 'static)) -> Option<S3Error> {
             AwsChunkedStreamError::Underlying(_) => None,
             other => Some(S3Error::new(other.to_s3_error_code())),
         };
+    }
+    if let Some(error) = error.downcast_ref::<s3s_multipart::Error>() {
+        let is_source = matches!(error, s3s_multipart::Error::StreamReadFailed(_));
+        return (!is_source).then(|| form_fault(&FormFault::Malformed(form::fields::said(error))));
     }
     if let Some(unexpected) = error.downcast_ref::<TrailerUnexpected>() {
         return Some(unlisted(MALFORMED_TRAILER, StatusCode::BAD_REQUEST, unexpected));

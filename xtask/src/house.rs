@@ -41,6 +41,9 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("rocksdb", &["metadata"]),
     ("rustix", &["server"]),
     ("s3s", &["gateway"]),
+    ("s3s-multipart", &["gateway"]),
+    ("s3s-sigv2", &["gateway"]),
+    ("s3s-sigv4", &["gateway"]),
     ("sha1", &["storage"]),
     ("sha2", &["storage"]),
     ("tokio-rustls", &["gateway"]),
@@ -60,7 +63,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("toml", &["server", "xtask"]),
     // Forms of files that are ours.
     ("serde", &["server", "storage", "fixtures", "xtask"]),
-    ("serde_json", &["server", "storage", "fixtures", "benches", "xtask"]),
+    ("serde_json", &["server", "gateway", "storage", "fixtures", "benches", "xtask"]),
     ("hex", &["server", "gateway", "fixtures"]),
     // Secrets.
     ("subtle", &["gateway"]),

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 use kernel::Clock;
 use s3s::StdError;
@@ -24,6 +24,7 @@ use super::trace::RequestTrace;
 use crate::Limits;
 use crate::alarm::Alarm;
 use crate::listen::Activity;
+use crate::own::Claim;
 use crate::s3_error::BodyIdle;
 
 /// What all watched bodies share.
@@ -62,6 +63,8 @@ enum Reading {
         signed: bool,
     },
     Document(Document),
+    /// A form that is held in memory while it is read.
+    Form,
     /// The end, or a fault, was given out.
     After,
 }
@@ -97,16 +100,21 @@ where
     }
 
     /// Tells what the headers say of the body: how it is protected, and its digests.
-    pub(crate) fn expect(&mut self, payload: Payload, headers: &HeaderMap) {
+    pub(crate) fn expect(&mut self, payload: Payload, parts: &Parts) {
         self.payload = payload;
-        self.digests = Digests::of(headers);
+        self.digests = Digests::of(&parts.headers);
+        if let Some(Claim::Form(head)) = parts.extensions.get::<Claim>()
+            && head.is_held()
+        {
+            self.reading = Reading::Form;
+        }
     }
 
     fn begin(&mut self) -> Result<(), BodyFaultKind> {
         let operation = self.trace.resolved().map(|resolved| resolved.operation.name());
         self.reading = match (self.payload, operation) {
             (Payload::Chunked { signed }, _) => Reading::Chunked { framing: Framing::new(), signed },
-            // A form is read before its operation is known; s3s bounds its fields.
+            // A long form, which is read before its operation is known.
             (_, None) => Reading::Plain,
             (_, Some(name)) if body_is_stream(name) => Reading::Plain,
             (payload, Some(name)) => {
@@ -141,6 +149,7 @@ where
                 // Whoever reads a body of known length may not ask for its end.
                 if self.announced == Some(self.came) { document.finish() } else { Ok(()) }
             }
+            Reading::Form => hold(&self.watch, &self.trace, data.len() as u64, true),
             Reading::Before | Reading::Plain | Reading::After => Ok(()),
         }
     }
@@ -149,7 +158,7 @@ where
         match std::mem::replace(&mut self.reading, Reading::After) {
             Reading::Chunked { framing, .. } => framing.finish(),
             Reading::Document(mut document) => document.finish(),
-            Reading::Before | Reading::Plain | Reading::After => Ok(()),
+            Reading::Before | Reading::Plain | Reading::Form | Reading::After => Ok(()),
         }
     }
 

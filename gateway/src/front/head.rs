@@ -2,7 +2,7 @@
 //!
 //! s3s checks signatures and parses inputs. What it does not look at, or takes more kindly than S3 does, is settled here.
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
@@ -18,6 +18,7 @@ use crate::Limits;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Judged {
     pub(crate) payload: Payload,
+    pub(crate) mechanism: Mechanism,
 }
 
 /// Judges a head; what S3 ignores is taken away from it. `body_is_empty` says that no body follows.
@@ -33,14 +34,6 @@ pub(crate) fn judge(
     let mechanism = mechanism::judge(parts, region)?;
     let payload = Payload::of(&parts.headers)?;
     chunks_need_a_signature(parts, mechanism, payload)?;
-    if mechanism == Mechanism::Form && !parts.headers.contains_key(CONTENT_LENGTH) {
-        // Without it s3s would hold the whole file in memory.
-        return Err(Refusal::new(
-            StatusCode::LENGTH_REQUIRED,
-            "MissingContentLength",
-            "You must provide the Content-Length HTTP header.",
-        ));
-    }
     if let Payload::Hash(hash) = payload
         && body_is_empty
         && hash != Payload::EMPTY_HASH
@@ -50,7 +43,7 @@ pub(crate) fn judge(
     }
     join_metadata(parts);
     mend::mend(parts);
-    Ok(Judged { payload })
+    Ok(Judged { payload, mechanism })
 }
 
 /// The host a request is meant for: its `Host` header or, over HTTP/2, its `:authority`.
@@ -201,7 +194,6 @@ mod tests {
         let long_uri = format!("/b/{}", "k".repeat(17 << 10));
         let long_value = "v".repeat(33 << 10);
         let chunked = ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
-        let form = ("content-type", "multipart/form-data; boundary=b");
         let presigned = "/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=K%2F20261120%2Fhere%2Fs3%2Faws4_request\
                          &X-Amz-Date=d&X-Amz-Expires=1&X-Amz-SignedHeaders=host&X-Amz-Signature=0";
         for (method, uri, headers, expected) in [
@@ -224,7 +216,6 @@ mod tests {
             ("PUT", presigned, vec![chunked], (400, "InvalidRequest")),
             ("PUT", presigned, vec![("content-encoding", "aws-chunked")], (400, "InvalidRequest")),
             ("PUT", "/b/k", vec![UNRANGED, ("x-amz-content-sha256", "abc")], (400, "InvalidArgument")),
-            ("POST", "/b", vec![form], (411, "MissingContentLength")),
             ("GET", "/b/k", vec![UNRANGED, UNRANGED], (400, "InvalidArgument")),
         ] {
             assert_eq!(judged(method, uri, &headers), Err(expected), "{method} {headers:?}");

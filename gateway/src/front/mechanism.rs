@@ -22,7 +22,10 @@ pub(crate) enum Mechanism {
     Form,
 }
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// The one algorithm that is taken.
+pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// The one service that scopes are for.
+pub(crate) const SERVICE: &str = "s3";
 const NOT_CANONICAL: &str = "the signed headers must be in lower case, sorted and named once each";
 const ONE_ONLY: &str = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
                         parameter or the Authorization header should be specified";
@@ -130,14 +133,15 @@ fn malformed_query(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusa
 }
 
 /// What is wrong with a credential's scope.
-enum ScopeFault {
+pub(crate) enum ScopeFault {
     Form,
     Region(String),
     Service(String),
 }
 
 impl ScopeFault {
-    fn said(&self, region: &Region) -> String {
+    /// The fault in words.
+    pub(crate) fn said(&self, region: &Region) -> String {
         match self {
             Self::Form => {
                 "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".".into()
@@ -148,7 +152,8 @@ impl ScopeFault {
     }
 }
 
-fn scope(credential: &str, region: &Region) -> Result<(), ScopeFault> {
+/// The access key and the day of a credential whose scope is ours.
+pub(crate) fn scope<'a>(credential: &'a str, region: &Region) -> Result<(&'a str, &'a str), ScopeFault> {
     let fields: Vec<&str> = credential.split('/').collect();
     let &[access_key, date, given_region, service, end] = fields.as_slice() else {
         return Err(ScopeFault::Form);
@@ -159,10 +164,10 @@ fn scope(credential: &str, region: &Region) -> Result<(), ScopeFault> {
     if given_region != region.as_str() {
         return Err(ScopeFault::Region(given_region.to_owned()));
     }
-    if service != "s3" {
+    if service != SERVICE {
         return Err(ScopeFault::Service(service.to_owned()));
     }
-    Ok(())
+    Ok((access_key, date))
 }
 
 /// S3 wants the names in lower case, sorted, each once. And a signature that leaves the host open would be good for every

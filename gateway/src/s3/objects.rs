@@ -48,12 +48,6 @@ pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>
     Ok(S3Response::with_headers(output, receipt(&written)))
 }
 
-/// Forms are not offered yet; s3s would take them for a PUT, with fields of the form that nobody has looked at.
-pub(super) async fn post_object(face: &S3Face, request: S3Request<PostObjectInput>) -> Answer<PostObjectOutput> {
-    face.admit(&request)?;
-    Err(Mistake::NotOffered("uploading by a form".to_owned()).into())
-}
-
 /// What `GetObject` and `HeadObject` ask for alike.
 macro_rules! asked {
     ($input:expr) => {
