@@ -7,7 +7,7 @@ use policy::{Action, Question};
 use crate::facts::BucketFacts;
 use crate::{BucketInfo, Engine, Error, Missing, Result};
 
-fn info(bucket: &Bucket) -> BucketInfo {
+pub(crate) fn info(bucket: &Bucket) -> BucketInfo {
     BucketInfo {
         name: bucket.name.clone(),
         created: bucket.created,

@@ -1,6 +1,7 @@
 //! What an operation can answer besides success. A variant exists only where the caller would act differently; the
 //! gateway translates all of them, in one place.
 
+use kernel::settings::QuotaExceeded;
 use kernel::{ChecksumAlgorithm, ETag, Timestamp, VersionName};
 
 /// What was asked for and is not there.
@@ -148,6 +149,9 @@ pub enum Error {
         /// The most allowed.
         max: u64,
     },
+    /// The bucket's quota leaves no room.
+    #[error(transparent)]
+    QuotaExceeded(#[from] QuotaExceeded),
     /// Too much is going on; try again soon.
     #[error("busy")]
     Busy,

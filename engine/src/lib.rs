@@ -20,6 +20,7 @@ mod get;
 mod ingest;
 mod list;
 mod put;
+mod quota;
 mod request;
 mod settings;
 mod stale_uploads;
@@ -39,10 +40,10 @@ pub use background::{Background, Progress};
 pub use cors::{CorsAnswer, CorsRequest, CorsVerdict};
 pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
 pub use request::{
-    Attributes, Body, BucketInfo, Bytestream, CompleteUpload, Copied, CopyObject, CopyPart, CopySource, CreateUpload,
-    DeleteObject, Deleted, Entry, GetObject, ListObjects, ListUploads, ListVersions, ListedVersion, NamedPart,
-    ObjectInfo, ObjectParts, ObjectRead, Page, PartPage, PutObject, PutPart, Selection, Trailer, UploadChecksum,
-    UploadInfo, UploadName, Written,
+    Attributes, Body, BucketInfo, BucketUsage, Bytestream, CompleteUpload, Copied, CopyObject, CopyPart, CopySource,
+    CreateUpload, DeleteObject, Deleted, Entry, GetObject, ListObjects, ListUploads, ListVersions, ListedVersion,
+    NamedPart, ObjectInfo, ObjectParts, ObjectRead, Page, PartPage, PutObject, PutPart, Selection, Trailer,
+    UploadChecksum, UploadInfo, UploadName, Written,
 };
 pub use stale_uploads::{StaleUploadSettings, StaleUploads};
 pub use sweep::{Sweep, SweepSettings};
@@ -155,6 +156,7 @@ impl From<CatalogError> for Error {
             CatalogError::UploadGone => Self::NotFound(Missing::Upload),
             CatalogError::Condition(unexpected) => unexpected.into(),
             CatalogError::PartChanged(number) => Self::Invalid(Fault::Part { number }),
+            CatalogError::QuotaExceeded(exceeded) => Self::QuotaExceeded(exceeded),
             CatalogError::Contended => Self::Busy,
             damaged @ (CatalogError::Damaged { .. } | CatalogError::UnknownFormat { .. }) => {
                 Self::Corrupt { what: "a row of the catalogue".to_owned(), source: Box::new(damaged) }

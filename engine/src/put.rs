@@ -48,6 +48,7 @@ impl Engine {
         target: Target,
         source: Source,
     ) -> Result<Written> {
+        self.expect_room(&permit, &facts, &target.key, source.bytes, 1).await?;
         let id = VersionId::random(&*self.entropy);
         let hint = Hint { bucket: facts.id, key: target.key.clone(), version: *id.as_bytes(), part: None };
         let ingested = self.ingest(&permit, hint, source).await?;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use kernel::settings::Quota;
 use kernel::{
     BucketName, ByteRange, Checksum, ChecksumAlgorithm, ETag, Headers, ObjectKey, Part, ReadCondition, Region,
     Sequence, Tags, Timestamp, UploadId, UserMetadata, Version, VersionName, Versioning, WriteCondition,
@@ -22,6 +23,21 @@ pub struct BucketInfo {
     pub versioning: Versioning,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// A bucket and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketUsage {
+    /// The bucket.
+    pub bucket: BucketInfo,
+    /// Keys whose current version is an object.
+    pub objects: u64,
+    /// Versions, markers included.
+    pub versions: u64,
+    /// Bytes of all versions. Parts of uploads under way are not counted.
+    pub bytes: u64,
+    /// How much it may hold, where that is bounded.
+    pub quota: Option<Quota>,
 }
 
 /// Reads the checksum that came behind the body. Called once, after the body's end.

@@ -187,6 +187,7 @@ impl Engine {
         number: u16,
         source: Source,
     ) -> Result<Part> {
+        self.expect_room(permit, &facts, &upload.key, source.bytes, 0).await?;
         let hint =
             Hint { bucket: facts.id, key: upload.key.clone(), version: *upload.id.as_bytes(), part: Some(number) };
         let ingested = self.ingest(permit, hint, source).await?;

@@ -182,6 +182,8 @@ fn from_engine(error: engine::Error) -> S3Error {
             S3ErrorCode::EntityTooLarge,
             format!("your proposed upload exceeds the maximum allowed size of {max} bytes"),
         ),
+        // Ceph's code and status: AWS has no quotas of buckets.
+        Error::QuotaExceeded(exceeded) => unlisted("QuotaExceeded", StatusCode::FORBIDDEN, &exceeded),
         Error::Busy => S3Error::new(S3ErrorCode::SlowDown),
         Error::Recalling => S3Error::with_message(
             S3ErrorCode::InvalidObjectState,

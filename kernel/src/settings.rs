@@ -206,11 +206,60 @@ pub enum Payer {
     Requester,
 }
 
-/// How much a bucket may hold.
+/// How much a bucket may hold. What would go beyond is refused; deleting never is, so that a bound below what is there
+/// takes nothing away and lets nothing in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Quota {
-    /// Bytes of all versions; none for no bound.
+    /// Bytes of all versions, at most [`Quota::MAX`]; none for no bound.
     pub bytes: Option<u64>,
-    /// Keys whose current version is an object; none for no bound.
+    /// Keys whose current version is an object, at most [`Quota::MAX`]; none for no bound.
     pub objects: Option<u64>,
+}
+
+impl Quota {
+    /// The highest bound: what is held is counted in 63 bits.
+    pub const MAX: u64 = i64::MAX as u64;
+
+    /// The bound on something.
+    pub fn bound(&self, of: Counted) -> Option<u64> {
+        match of {
+            Counted::Bytes => self.bytes,
+            Counted::Objects => self.objects,
+        }
+    }
+}
+
+/// What a quota bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Counted {
+    /// Bytes of all versions.
+    Bytes,
+    /// Keys whose current version is an object.
+    Objects,
+}
+
+impl Counted {
+    /// Everything.
+    pub const ALL: [Self; 2] = [Self::Bytes, Self::Objects];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Objects => "objects",
+        }
+    }
+}
+
+/// A write that does not fit into the quota of its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the bucket may hold {max} {}: {used} are there, and {plus} would be added", of.name())]
+pub struct QuotaExceeded {
+    /// What there would be too much of.
+    pub of: Counted,
+    /// The bound.
+    pub max: u64,
+    /// What the bucket held when that was found, or a moment later.
+    pub used: u64,
+    /// What the write would add.
+    pub plus: u64,
 }

@@ -84,13 +84,18 @@ impl Catalog {
 
     /// Applies a batch that [`Draft`](draft::Draft) made; none where it must be decided again.
     async fn commit(&self, bucket: &Bucket, batch: Batch) -> Result<Option<Sequence>> {
+        Ok(self.attempt(bucket, batch).await?.ok())
+    }
+
+    /// Applies a batch that [`Draft`](draft::Draft) made; else gives back the place of the expectation that failed.
+    async fn attempt(&self, bucket: &Bucket, batch: Batch) -> Result<std::result::Result<Sequence, usize>> {
         match self.map.apply(batch).await {
-            Ok(sequence) => Ok(Some(sequence)),
+            Ok(sequence) => Ok(Ok(sequence)),
             Err(KeyValueError::Conflict { index: draft::BUCKET_EXPECTATION }) => {
                 self.cache.forget(&bucket.name);
                 Err(CatalogError::BucketGone)
             }
-            Err(KeyValueError::Conflict { .. }) => Ok(None),
+            Err(KeyValueError::Conflict { index }) => Ok(Err(index)),
             Err(error) => Err(error.into()),
         }
     }

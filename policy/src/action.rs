@@ -66,6 +66,8 @@ actions! {
     GetBucketQuota = "lake:GetBucketQuota",
     /// Changes how much the bucket may hold.
     PutBucketQuota = "lake:PutBucketQuota",
+    /// Names of all buckets and what they hold.
+    ListBucketUsage = "lake:ListBucketUsage",
     /// The current version of a key.
     GetObject = "s3:GetObject",
     /// A named version.

@@ -198,6 +198,7 @@ fn refusal(error: &Error) -> Answer {
         Error::TooLarge { .. } => Refusal::TooLarge,
         Error::Invalid(fault) => fault_refusal(fault),
         Error::Denied(_)
+        | Error::QuotaExceeded(_)
         | Error::Busy
         | Error::Unavailable { .. }
         | Error::Recalling

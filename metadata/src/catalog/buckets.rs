@@ -209,14 +209,18 @@ impl Catalog {
     /// [`CatalogError::Damaged`], [`CatalogError::Map`].
     pub async fn counters(&self, bucket: BucketId) -> Result<BucketCounters> {
         let rows = self.get(Count::ALL.map(|count| (Family::Counters, keys::counter(bucket, count)))).await?;
-        let mut counted = [0; Count::ALL.len()];
-        for ((count, row), counted) in Count::ALL.into_iter().zip(rows).zip(&mut counted) {
-            let number = row.map_or(Ok(0), |row| record::number(&row));
-            let number = number.and_then(|number| u64::try_from(number).map_err(|_| Malformed("it is negative")));
-            *counted = number.place(Family::Counters, &keys::counter(bucket, count))?;
-        }
-        let [objects, versions, bytes] = counted;
-        Ok(BucketCounters { objects, versions, bytes })
+        counters(bucket, rows)
+    }
+
+    /// What each of some buckets holds, all as of one moment.
+    ///
+    /// # Errors
+    /// As [`Catalog::counters`].
+    pub async fn counters_of(&self, buckets: &[BucketId]) -> Result<Vec<BucketCounters>> {
+        let places = |bucket| Count::ALL.map(|count| (Family::Counters, keys::counter(bucket, count)));
+        let mut rows = self.map.get(buckets.iter().flat_map(|bucket| places(*bucket)).collect()).await?.into_iter();
+        let each = |bucket: &BucketId| counters(*bucket, Count::ALL.map(|_| rows.next().flatten()));
+        buckets.iter().map(each).collect()
     }
 
     async fn alter(
@@ -239,6 +243,18 @@ impl Catalog {
         self.cache.end(&bucket.name);
         committed
     }
+}
+
+/// What the rows of a bucket's counters say, in the order of [`Count::ALL`].
+fn counters(bucket: BucketId, rows: [Option<Bytes>; Count::ALL.len()]) -> Result<BucketCounters> {
+    let mut counted = [0; Count::ALL.len()];
+    for ((count, row), counted) in Count::ALL.into_iter().zip(rows).zip(&mut counted) {
+        let number = row.map_or(Ok(0), |row| record::number(&row));
+        let number = number.and_then(|number| u64::try_from(number).map_err(|_| Malformed("it is negative")));
+        *counted = number.place(Family::Counters, &keys::counter(bucket, count))?;
+    }
+    let [objects, versions, bytes] = counted;
+    Ok(BucketCounters { objects, versions, bytes })
 }
 
 /// The batch that makes a bucket which took its id from `next`.

@@ -1,6 +1,7 @@
 //! A change on its way to becoming a batch.
 
 use bytes::Bytes;
+use kernel::settings::{Counted, QuotaExceeded};
 use kernel::{BlobId, Content, Extent, ObjectFacts, Placement, Sequence, Standing, Timestamp, Version};
 
 use super::request::{Bucket, Change, Replaced, What};
@@ -10,6 +11,24 @@ use crate::record::{self, Loose};
 
 /// The place of the expectation on the bucket's row in every batch made here.
 pub(super) const BUCKET_EXPECTATION: usize = 0;
+
+/// What a quota bounds, by the counter that counts it.
+const BOUNDED: [(Counted, Count); 2] = [(Counted::Bytes, Count::Bytes), (Counted::Objects, Count::Objects)];
+
+/// The room in a quota that a draft asks for.
+pub(super) struct Room {
+    /// Where the expectations of it begin.
+    begin: usize,
+    /// What each says when it fails, but for what is used: nobody has read that.
+    asked: Vec<QuotaExceeded>,
+}
+
+impl Room {
+    /// What the failure of an expectation means, where it is one about room.
+    pub(super) fn lacking(&self, failed: usize) -> Option<QuotaExceeded> {
+        self.asked.get(failed.checked_sub(self.begin)?).copied()
+    }
+}
 
 /// Gathers what a change expects, edits, counts and lets go of, in a bucket.
 pub(super) struct Draft<'a> {
@@ -47,6 +66,22 @@ impl<'a> Draft<'a> {
     pub(super) fn expect_no_versions(&mut self) {
         let key = keys::counter(self.bucket.id, Count::Versions);
         self.batch.expectations.push(Expectation::SumAtMost { family: Family::Counters, key, plus: 0, max: 0 });
+    }
+
+    /// What the draft adds must fit into the bucket's quota. What adds nothing always fits. Called last: these
+    /// expectations stand behind all others, so one of them fails only where everything else is as it was read.
+    pub(super) fn expect_room(&mut self) -> Room {
+        let mut room = Room { begin: self.batch.expectations.len(), asked: Vec::new() };
+        let Some(quota) = self.bucket.settings.quota else { return room };
+        for (of, count) in BOUNDED {
+            let plus = self.counted.get(count as usize - 1).copied().unwrap_or_default();
+            if let Some(max) = quota.bound(of).filter(|_| plus > 0) {
+                let (family, key) = (Family::Counters, keys::counter(self.bucket.id, count));
+                self.batch.expectations.push(Expectation::SumAtMost { family, key, plus, max: signed(max) });
+                room.asked.push(QuotaExceeded { of, max, used: 0, plus: plus.unsigned_abs() });
+            }
+        }
+        room
     }
 
     pub(super) fn put(&mut self, family: Family, key: Vec<u8>, value: impl Into<Bytes>) {

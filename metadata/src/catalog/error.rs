@@ -1,6 +1,7 @@
 //! Why the catalogue did not do what it was asked to.
 
 use kernel::Unexpected;
+use kernel::settings::QuotaExceeded;
 
 use crate::key_value::{Family, KeyValueError};
 use crate::record::Malformed;
@@ -32,6 +33,9 @@ pub enum CatalogError {
     /// A part named by a completion is not there, or not as it was when it was read.
     #[error("part {0} is gone or has changed")]
     PartChanged(u16),
+    /// The bucket's quota leaves no room.
+    #[error(transparent)]
+    QuotaExceeded(#[from] QuotaExceeded),
     /// Others kept changing the same rows; try again soon.
     #[error("others keep changing the same rows")]
     Contended,

@@ -1,5 +1,6 @@
 //! Writing a version: an object put whole, an upload completed, or a marker.
 
+use kernel::settings::QuotaExceeded;
 use kernel::{Content, ObjectKey, Sequence, Standing, Version, Versioning};
 
 use super::draft::Draft;
@@ -81,6 +82,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::BucketGone`], [`CatalogError::Condition`], [`CatalogError::Contended`], [`CatalogError::Map`];
+    /// [`CatalogError::QuotaExceeded`], found when the write takes effect;
     /// for a completion also [`CatalogError::UploadGone`], which comes before a failed condition, and
     /// [`CatalogError::PartChanged`].
     pub async fn put(&self, bucket: &Bucket, put: NewVersion<'_>) -> Result<Version> {
@@ -118,9 +120,18 @@ impl Catalog {
                 upload: completes.as_ref().map(|completion| completion.upload.id),
                 ..Change::of_version(What::ObjectWritten, bucket, &version, now, by)
             };
-            if let Some(sequence) = self.commit(bucket, draft.finish(&change)).await? {
-                version.sequence = sequence;
-                return Ok(version);
+            let room = draft.expect_room();
+            match self.attempt(bucket, draft.finish(&change)).await? {
+                Ok(sequence) => {
+                    version.sequence = sequence;
+                    return Ok(version);
+                }
+                Err(failed) => {
+                    if let Some(exceeded) = room.lacking(failed) {
+                        let used = self.counters(bucket.id).await?.counted(exceeded.of);
+                        return Err(QuotaExceeded { used, ..exceeded }.into());
+                    }
+                }
             }
         }
         Err(CatalogError::Contended)

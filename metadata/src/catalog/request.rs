@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kernel::settings::{BucketSettings, SettingName};
+use kernel::settings::{BucketSettings, Counted, SettingName};
 use kernel::{
     BlobId, BucketId, BucketName, ChecksumAlgorithm, ETag, Headers, ObjectFacts, ObjectKey, Part, Placement, Region,
     Sequence, Tags, Timestamp, UploadId, UserMetadata, VersionId, VersionName, Versioning, WriteCondition,
@@ -41,6 +41,16 @@ pub struct BucketCounters {
     pub versions: u64,
     /// Bytes of plaintext of all versions.
     pub bytes: u64,
+}
+
+impl BucketCounters {
+    /// How much there is of what a quota bounds.
+    pub fn counted(&self, of: Counted) -> u64 {
+        match of {
+            Counted::Bytes => self.bytes,
+            Counted::Objects => self.objects,
+        }
+    }
 }
 
 /// A version to write.

@@ -10,6 +10,7 @@ mod listing;
 #[path = "../maps/machine.rs"]
 mod machine;
 mod model;
+mod quota;
 mod races;
 mod sweep;
 mod uploads;
