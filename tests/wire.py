@@ -2,6 +2,7 @@
 
 import errno
 import http.client
+import json
 import socket
 import ssl
 import xml.etree.ElementTree as ElementTree
@@ -20,10 +21,18 @@ class Answer:
 
     @property
     def code(self):
-        """The S3 error code; none where the body is not an S3 error."""
+        """The S3 error code; none where the body is not an error."""
+        if self.json() is not None:
+            return self.json().get("code")
         if not self.body.lstrip().startswith(b"<"):
             return None
         return self.field("Code")
+
+    def json(self):
+        """The document of the admin API; none where it is something else."""
+        if self.headers["Content-Type"] != "application/json" or not self.body:
+            return None
+        return json.loads(self.body)
 
     def field(self, name):
         """The text of the first element of that name, in whatever namespace."""

@@ -37,8 +37,8 @@ use tokio::sync::Semaphore;
 use crate::Limits;
 use crate::listen::Activity;
 use crate::meters::GatewayMeters;
-use crate::own::Claim;
 use crate::own::website::{self, WebsiteVisit};
+use crate::own::{Claim, admin};
 use crate::virtual_host::{Place, VirtualHosts};
 use body::{RequestBody, Watch};
 use cors::Crossing;
@@ -126,6 +126,7 @@ impl Front {
         let (parts, body) = request.into_parts();
         let method = parts.method.clone();
         let resource = parts.uri.path().to_owned();
+        let is_for_administrators = self.is_for_administrators(&parts);
         let mut closing = Closing::new(Arc::clone(&trace), Arc::clone(&self.parts.clock), peer, method.clone());
         // From here on, a body that is not read to its end is noticed.
         let body = RequestBody::new(body, self.watch.clone(), Arc::clone(&trace), Arc::clone(&peer.activity));
@@ -135,6 +136,9 @@ impl Front {
             Err(refusal) => refusal.into_response(&trace, &resource),
         };
         self.dress(&mut response, &trace, &resource, &method);
+        if is_for_administrators && is_error(response.status()) {
+            refusal::write_as_json(&mut response, &trace);
+        }
         if let Some(crossing) = crossing {
             crossing.tell(response.headers_mut());
         }
@@ -173,6 +177,9 @@ impl Front {
         }
         let Entering { mut parts, payload } = self.judge(parts, &place, body.is_end_stream(), peer.is_secure)?;
         self.admit(closing)?;
+        if let Some(claim) = Claim::of(&parts, &place) {
+            parts.extensions.insert(claim);
+        }
         if let Place::Website(bucket) = place {
             let host = head::host(&parts)?.to_owned();
             parts.extensions.insert(Claim::Website(WebsiteVisit { bucket, host, is_secure: peer.is_secure }));
@@ -223,7 +230,7 @@ impl Front {
 
     /// The lake's own paths; not where the host names a bucket, in which `_lake/…` is a key like any other.
     fn lake(&self, parts: &Parts, trace: &RequestTrace) -> Option<Result<HttpResponse, Refusal>> {
-        if !parts.uri.path().starts_with(lake::PREFIX) {
+        if !parts.uri.path().starts_with(lake::PREFIX) || self.is_for_administrators(parts) {
             return None;
         }
         if self.place(parts).is_ok_and(|place| place != Place::Path) {
@@ -237,6 +244,11 @@ impl Front {
             caller: None,
         });
         Some(answer)
+    }
+
+    /// Whether it is for the admin API, which needs a signature and answers in JSON.
+    fn is_for_administrators(&self, parts: &Parts) -> bool {
+        self.place(parts).is_ok_and(|place| admin::is_claimed(parts, &place))
     }
 
     fn judge(

@@ -5,12 +5,14 @@
 //! From here it is answered by the file of its claim, or goes through s3s once more, changed and with its caller vouched
 //! for.
 
+pub(crate) mod admin;
 pub(crate) mod website;
 
 use std::sync::Arc;
 
 use engine::Engine;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri};
 use kernel::Caller;
 use s3s::route::S3Route;
@@ -21,7 +23,10 @@ use crate::credentials;
 use crate::form::FormHead;
 use crate::front::mend::{self, Mended};
 use crate::front::trace::{RequestTrace, Resolved};
+use crate::s3;
 use crate::s3::form::Forms;
+use crate::s3_error::Mistake;
+use crate::virtual_host::Place;
 use website::WebsiteVisit;
 
 /// What a request is that s3s has no name for.
@@ -33,6 +38,15 @@ pub(crate) enum Claim {
     Website(WebsiteVisit),
     /// An upload form. It is signed inside, if at all, and finds its caller itself.
     Form(FormHead),
+    /// A request for administrators.
+    Admin,
+}
+
+impl Claim {
+    /// What a request is by its head, once its host is known to name this place; none where S3 has a name for it.
+    pub(crate) fn of(parts: &Parts, place: &Place) -> Option<Self> {
+        admin::is_claimed(parts, place).then_some(Self::Admin)
+    }
 }
 
 /// Stands in a request's extensions in place of its signature, once that was verified. Nothing from outside can put it
@@ -68,6 +82,12 @@ impl S3Route for OwnRoute {
             Some(Claim::Mended(_)) if is_signed => {}
             Some(Claim::Website(_)) => {}
             Some(Claim::Form(_)) if !is_signed => {}
+            Some(Claim::Admin) => {
+                resolve(request, admin::operation(&request.method, request.uri.path()), &caller);
+                if !is_signed || !admin::is_signed_as_it_must_be(&request.headers) {
+                    return Err(Mistake::NotSigned.into());
+                }
+            }
             // Nothing that nobody signed is put off.
             Some(Claim::Mended(_) | Claim::Form(_)) | None => return Err(s3_error!(AccessDenied)),
         }
@@ -83,9 +103,24 @@ impl S3Route for OwnRoute {
             }
             (Some(Claim::Website(visit)), _) => self.website(&visit, &request).await,
             (Some(Claim::Form(head)), Some(desk)) => desk.forms.post_object(request, head).await,
+            (Some(Claim::Admin), Some(desk)) => administer(desk, request).await,
             _ => Err(s3_error!(InternalError)),
         }
     }
+}
+
+/// Tells the request's trace what it turned out to be. Its body may be read after that.
+fn resolve(request: &S3Request<Body>, operation: &str, caller: &Caller) {
+    if let Some(trace) = request.extensions.get::<Arc<RequestTrace>>() {
+        let operation = trace.meters.operation(operation);
+        trace.resolve(Resolved { operation, bucket: None, key: None, caller: Some(caller.clone()) });
+    }
+}
+
+async fn administer(desk: &Desk, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+    let trace = request.extensions.get::<Arc<RequestTrace>>().cloned();
+    let answer = admin::answer(&desk.engine, request).await;
+    answer.map_err(|failure| s3::answer(failure, trace.as_deref()))
 }
 
 impl OwnRoute {

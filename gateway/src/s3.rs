@@ -62,7 +62,7 @@ fn trace_of<T>(request: &S3Request<T>) -> Option<Arc<RequestTrace>> {
 }
 
 /// The answer to a failure, which goes to the log where it is ours.
-fn answer(failure: Failure, trace: Option<&RequestTrace>) -> S3Error {
+pub(crate) fn answer(failure: Failure, trace: Option<&RequestTrace>) -> S3Error {
     s3_error::report(&failure, trace.map_or("", RequestTrace::id));
     failure.into()
 }

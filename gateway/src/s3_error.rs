@@ -78,6 +78,24 @@ pub(crate) enum Mistake {
     /// No upload can have this name.
     #[error("the specified upload does not exist")]
     NoSuchUpload,
+    /// The admin API has nothing at this path.
+    #[error("there is nothing here: docs/openapi.json lists what there is")]
+    NoRoute,
+    /// The admin API has something at this path, but not for this method.
+    #[error("the method is not allowed here; allowed are: {allowed}")]
+    Method { allowed: String },
+    /// The admin API takes documents of one kind.
+    #[error("the document must be JSON, with `Content-Type: application/json`")]
+    NotJson,
+    /// The admin API was sent JSON that is not what it should be.
+    #[error("the JSON document is wrong: {0}")]
+    Json(String),
+    /// The admin API was sent too much.
+    #[error("the document has more than {max} bytes")]
+    DocumentTooLong { max: usize },
+    /// The admin API takes signatures of one kind.
+    #[error("the request must be signed in the Authorization header, with the SHA-256 of its body")]
+    NotSigned,
     /// The bucket belongs to somebody else than the request expects.
     #[error("the bucket does not belong to the expected owner")]
     Owner,
@@ -138,7 +156,12 @@ fn from_mistake(mistake: &Mistake) -> S3Error {
         Mistake::Redirect => return unlisted("InvalidRedirectLocation", StatusCode::BAD_REQUEST, mistake),
         Mistake::Tag(_) => S3ErrorCode::InvalidTag,
         Mistake::NoSuchUpload => S3ErrorCode::NoSuchUpload,
-        Mistake::Owner => S3ErrorCode::AccessDenied,
+        Mistake::NoRoute => return unlisted("NotFound", StatusCode::NOT_FOUND, mistake),
+        Mistake::Method { allowed } => return method_not_allowed(allowed, mistake),
+        Mistake::NotJson => return unlisted("UnsupportedMediaType", StatusCode::UNSUPPORTED_MEDIA_TYPE, mistake),
+        Mistake::Json(_) => return unlisted("MalformedJSON", StatusCode::BAD_REQUEST, mistake),
+        Mistake::DocumentTooLong { .. } => return unlisted("EntityTooLarge", StatusCode::PAYLOAD_TOO_LARGE, mistake),
+        Mistake::NotSigned | Mistake::Owner => S3ErrorCode::AccessDenied,
         Mistake::Form(fault) => return form_fault(fault),
     };
     S3Error::with_message(code, legible::told(mistake.to_string()))
@@ -161,6 +184,11 @@ fn form_fault(fault: &FormFault) -> S3Error {
         FormFault::Token => S3ErrorCode::InvalidToken,
     };
     S3Error::with_message(code, legible::told(fault.to_string()))
+}
+
+fn method_not_allowed(allowed: &str, message: &dyn fmt::Display) -> S3Error {
+    let error = S3Error::with_message(S3ErrorCode::MethodNotAllowed, message.to_string());
+    with_headers(error, HeaderValue::try_from(allowed).map(|allowed| (ALLOW, allowed)).into_iter().collect())
 }
 
 /// A code that S3 documents and s3s does not list.

@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this file is the owner of time, chance and environment")]
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
@@ -88,6 +89,21 @@ pub(crate) fn environment() -> Vec<(String, String)> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .filter(|(name, _)| name.starts_with("TWINLAKE_"))
         .collect()
+}
+
+/// Those of the named variables of the environment that are set and not empty. A value that is no UTF-8 is shown with
+/// replacement characters, which no setting allows.
+pub(crate) fn variables(names: &[&str]) -> BTreeMap<String, String> {
+    let value = |name: &&str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let set = names.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?)));
+    set.filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// Chooses the one provider of TLS and cryptography, for whatever this process offers and asks for.
+pub(crate) fn choose_tls_provider() {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was there already");
+    }
 }
 
 /// Runs background work beside the requests. Whoever calls this awaits the handle before the process ends.

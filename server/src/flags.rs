@@ -15,6 +15,8 @@ use fixtures::demo::Demo;
     after_help = "Examples:
   twinlake serve
   twinlake serve --data-dir /srv/lake --listen [::]:9000 --tls-cert lake.pem --tls-key lake-key.pem
+  twinlake profile set default --endpoint https://lake.example.org:9000 --access-key LAKEADMIN
+  twinlake bucket list
   twinlake demo generate --seed 7 --out demo
   twinlake completions bash > /etc/bash_completion.d/twinlake"
 )]
@@ -35,6 +37,8 @@ pub(crate) enum Command {
   TWINLAKE_LOG_FORMAT=json twinlake serve --config twinlake.toml
   twinlake serve --domain s3.example.org --master-key-file /run/keys/lake.key")]
     Serve(Box<ServeFlags>),
+    #[command(flatten)]
+    Admin(cli::AdminCommand),
     /// Sample data for tours and tests.
     Demo {
         #[command(subcommand)]

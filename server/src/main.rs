@@ -2,7 +2,7 @@
 //!
 //! Life in here is wiring: settings are read and checked ([`configuration`]), the data directory is locked and judged
 //! ([`directory`]), the parts of the lake are put together and served until a signal comes ([`serve`]). What needs no
-//! server lies in [`offline`]. The real clock, the real randomness and the environment come in through [`ambient`] and
+//! server lies in [`offline`], what needs one that runs somewhere in the crate `cli`. The real clock, the real randomness and the environment come in through [`ambient`] and
 //! nowhere else.
 
 mod ambient;
@@ -17,9 +17,11 @@ mod serve;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
 
+use ambient::{MachineClock, MachineEntropy};
 use configuration::{ConfigurationError, Raw, Settings};
 use flags::{Command, DemoCommand, Flags, ServeFlags};
 
@@ -44,6 +46,7 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
             }
             serve::run(settings)?;
         }
+        Command::Admin(command) => administer(command)?,
         Command::Demo { command: DemoCommand::Generate { demo, out } } => offline::demo::generate(&demo.into(), &out)?,
         Command::Settings => {
             let head = "| key in the file | variable | default | allowed | meaning |\n|---|---|---|---|---|\n";
@@ -55,6 +58,17 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Version => writeln!(io::stdout(), "twinlake {}", env!("CARGO_PKG_VERSION"))?,
     }
     Ok(())
+}
+
+/// Does an admin command over HTTP; nothing of a lake is opened here.
+fn administer(command: cli::AdminCommand) -> Result<(), Box<dyn Error>> {
+    ambient::choose_tls_provider();
+    let surroundings = cli::Surroundings {
+        environment: ambient::variables(&cli::VARIABLES),
+        clock: Arc::new(MachineClock::new(&MachineEntropy::new())),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(cli::run(command, &surroundings, &mut io::stdout()))?)
 }
 
 /// Flags over environment over file.

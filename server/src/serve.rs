@@ -84,10 +84,7 @@ pub(crate) fn run(settings: Settings) -> Result<(), ServeError> {
     if let Some(files) = ambient::raise_open_files().filter(|files| *files < needed) {
         tracing::warn!(files, needed, "too few open files are allowed for the connections that are");
     }
-    // The one provider of TLS and cryptography, for the endpoint and for sites.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
-        tracing::debug!("a TLS provider was there already");
-    }
+    ambient::choose_tls_provider();
     #[cfg(feature = "testing")]
     arm_fail_point();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Process)?;

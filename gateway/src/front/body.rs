@@ -24,7 +24,7 @@ use super::trace::RequestTrace;
 use crate::Limits;
 use crate::alarm::Alarm;
 use crate::listen::Activity;
-use crate::own::Claim;
+use crate::own::{Claim, admin};
 use crate::s3_error::BodyIdle;
 
 /// What all watched bodies share.
@@ -72,6 +72,11 @@ enum Reading {
 /// Operations whose body is the object's bytes; every other body is a document.
 const BODY_IS_STREAM: [&str; 5] =
     ["PostObject", "PutObject", "PutObjectAnnotation", "UploadPart", "WriteGetObjectResponse"];
+
+/// Whether the operation's document is JSON; every other document is XML.
+fn is_json(operation: &str) -> bool {
+    operation == "PutBucketPolicy" || admin::is_operation(operation)
+}
 
 /// Whether the operation's body is a stream of bytes.
 pub(crate) fn body_is_stream(operation: &str) -> bool {
@@ -122,7 +127,7 @@ where
                     return Err(BodyFaultKind::DocumentTooLarge);
                 }
                 let digests = self.digests.take().map(|digests| digests.verifier(name)).transpose()?;
-                Reading::Document(Document::new(payload, digests, name != "PutBucketPolicy"))
+                Reading::Document(Document::new(payload, digests, !is_json(name)))
             }
         };
         Ok(())

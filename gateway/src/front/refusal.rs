@@ -6,7 +6,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use quick_xml::escape::escape;
+use quick_xml::escape::{escape, unescape};
 use s3s::Body;
 
 use super::trace::RequestTrace;
@@ -96,6 +96,32 @@ pub(crate) fn name_request(response: &mut Response<Body>, trace: &RequestTrace, 
     *response.body_mut() = Body::from(Bytes::from(xml));
 }
 
+/// Writes an error that stands there as XML anew as JSON, for the admin API.
+pub(crate) fn write_as_json(response: &mut Response<Body>, trace: &RequestTrace) {
+    /// Source: `docs/openapi.json`, *Error*.
+    #[derive(serde::Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Error<'a> {
+        code: &'a str,
+        message: &'a str,
+        request_id: &'a str,
+    }
+    let Some(body) = response.body().bytes().filter(|body| !body.is_empty()) else { return };
+    let Ok(xml) = std::str::from_utf8(&body) else { return };
+    let text = |name: &str| {
+        let (_, behind) = xml.split_once(&format!("<{name}>"))?;
+        let (text, _) = behind.split_once(&format!("</{name}>"))?;
+        Some(unescape(text).unwrap_or(Cow::Borrowed(text)))
+    };
+    let (code, message) = (text("Code").unwrap_or_default(), text("Message").unwrap_or_default());
+    let error = Error { code: &code, message: &message, request_id: trace.id() };
+    let Ok(json) = serde_json::to_vec(&error) else { return };
+    let headers = response.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.body_mut() = Body::from(Bytes::from(json));
+}
+
 fn naming(xml: &mut String, trace: &RequestTrace, resource: &str) {
     element(xml, "Resource", resource);
     element(xml, "RequestId", trace.id());
@@ -149,6 +175,18 @@ mod tests {
         ));
         name_request(&mut response, &trace, "/b/a&b");
         assert_eq!(text(&response), once);
+    }
+
+    #[test]
+    fn errors_of_the_admin_api_are_json() {
+        let trace = RequestTrace::for_test();
+        let mut response = Refusal::bad_request("InvalidRequest", "<a&b> \"c\"").into_response(&trace, "/x");
+        write_as_json(&mut response, &trace);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
+        assert_eq!(
+            text(&response),
+            r#"{"code":"InvalidRequest","message":"<a&b> \"c\"","requestId":"00000000000000AB"}"#
+        );
     }
 
     #[test]

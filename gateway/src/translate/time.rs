@@ -33,6 +33,15 @@ pub(crate) fn http_date(at: Timestamp) -> HeaderValue {
     HeaderValue::try_from(date_text(&to_wire(at))).unwrap_or_else(|_| HeaderValue::from_static(EPOCH))
 }
 
+/// As documents of our own have it. Source: RFC 3339, in UTC.
+pub(crate) fn rfc_3339(at: Timestamp) -> String {
+    let mut text = Vec::new();
+    match to_wire(at).format(TimestampFormat::DateTime, &mut text) {
+        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+        Err(_) => "1970-01-01T00:00:00Z".to_owned(),
+    }
+}
+
 /// As headers have it.
 pub(crate) fn date_text(at: &WireTimestamp) -> String {
     let mut text = Vec::new();

@@ -123,7 +123,9 @@ impl Raw {
 
     /// An empty variable counts as none: that is how many tools unset one.
     fn lay_variable(&mut self, name: String, text: String) {
-        if text.is_empty() || NOT_SETTINGS.contains(&name.as_str()) {
+        let is_for_others = NOT_SETTINGS.contains(&name.as_str()) || cli::VARIABLES.contains(&name.as_str());
+        let is_setting = SETTINGS.iter().any(|setting| setting.variable() == name);
+        if text.is_empty() || (is_for_others && !is_setting) {
             return;
         }
         if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == name) {

@@ -1,0 +1,90 @@
+//! The admin commands: what an operator types, over HTTP.
+//!
+//! Life in here is short. The command line is parsed, a connection is chosen from flags, environment and profiles
+//! ([`connection`]), a few signed requests go to `/_lake/admin/v1` ([`client`]), and the answer is printed: as a table for
+//! people, as JSON for programs. Nothing of the lake is linked in: what these commands can do, every client of the API
+//! can, and only with a right to it. The machine itself (environment, clock) is handed in by the program.
+
+mod bucket;
+mod client;
+mod connection;
+mod error;
+mod output;
+mod profile;
+mod profiles;
+mod secret;
+mod size;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
+
+use clap::Subcommand;
+use kernel::Clock;
+
+pub use bucket::{BucketCommand, BucketFlags, QuotaBounds, QuotaCommand};
+pub use connection::ConnectionFlags;
+pub use error::{CliError, Result};
+pub use output::Output;
+pub use profile::{ProfileCommand, ProfileFlags, ProfileSetFlags};
+
+/// Every variable of the environment that means something to a command.
+pub const VARIABLES: [&str; 15] = [
+    "TWINLAKE_PROFILE",
+    "TWINLAKE_ENDPOINT",
+    "TWINLAKE_REGION",
+    "TWINLAKE_ACCESS_KEY",
+    "TWINLAKE_SECRET_KEY",
+    "TWINLAKE_CA_FILE",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CA_BUNDLE",
+    "XDG_CONFIG_HOME",
+    "HOME",
+];
+
+/// The admin commands.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Buckets of a running lake: what they hold, and how much they may hold.
+    Bucket(BucketFlags),
+    /// Named connections: where a lake answers, and with which keys.
+    ///
+    /// They lie in `twinlake/config.toml` under `$XDG_CONFIG_HOME` or `~/.config`, which nobody else may read.
+    Profile(ProfileFlags),
+}
+
+/// What a command needs of the machine.
+pub struct Surroundings {
+    /// The [`VARIABLES`] that are set and not empty.
+    pub environment: BTreeMap<String, String>,
+    /// The time that requests are signed with.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Surroundings {
+    fn variable(&self, name: &str) -> Option<&str> {
+        debug_assert!(VARIABLES.contains(&name), "`{name}` is not among the variables that are read");
+        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// Does what was typed and prints what came of it to `out`.
+///
+/// # Errors
+/// [`CliError`] says on one line what went wrong and, where there is something to do about it, what.
+pub async fn run(command: AdminCommand, surroundings: &Surroundings, out: &mut (dyn Write + Send)) -> Result<()> {
+    let printed = match command {
+        AdminCommand::Bucket(flags) => bucket::run(flags, surroundings).await?,
+        AdminCommand::Profile(flags) => profile::run(flags, surroundings)?,
+    };
+    match out.write_all(printed.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads no further, as `head` does, has what it wanted.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(CliError::Output),
+    }
+}

@@ -1,0 +1,158 @@
+//! Secrets: where they come from, and that they never show.
+
+use std::fmt;
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use crate::profiles::read_private;
+use crate::{CliError, Result};
+
+/// A text that must not be seen: wiped when dropped, never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(Zeroizing<String>);
+
+impl Secret {
+    pub(crate) fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, to sign with.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// Longest secret, line end included. Source: Twinlake's own are 40 long, the longest it takes are 128.
+const BYTES_MAX: u64 = 1024;
+
+/// The first line of what came; visible ASCII, as in the headers that keys stand in.
+fn first_line(text: &str, from: &str) -> Result<Secret> {
+    let refused = |reason: &str| Err(CliError::Secret { from: from.to_owned(), reason: reason.to_owned() });
+    let line = text.lines().next().unwrap_or_default().trim();
+    if line.is_empty() {
+        return refused("it is empty");
+    }
+    if line.len() as u64 >= BYTES_MAX {
+        return refused("it is too long");
+    }
+    if !line.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return refused("it holds characters that no key has");
+    }
+    Ok(Secret::new(line.to_owned()))
+}
+
+/// Reads a secret from stdin: asked for without showing it where a person sits there, else the first line.
+pub(crate) fn from_stdin(what: &str) -> Result<Secret> {
+    let unreadable = |error: io::Error| CliError::Secret { from: "stdin".to_owned(), reason: error.to_string() };
+    let stdin = io::stdin();
+    let mut line = Zeroizing::new(String::new());
+    if stdin.is_terminal() {
+        let _quiet = Quiet::begin().map_err(unreadable)?;
+        let mut stderr = io::stderr();
+        let prompted = write!(stderr, "{what}: ").and_then(|()| stderr.flush());
+        prompted.map_err(unreadable)?;
+        let read = stdin.lock().take(BYTES_MAX).read_line(&mut line);
+        // The line end that was typed did not show either.
+        let _ = writeln!(stderr);
+        read.map_err(unreadable)?;
+    } else {
+        stdin.lock().take(BYTES_MAX).read_line(&mut line).map_err(unreadable)?;
+    }
+    first_line(&line, "stdin")
+}
+
+/// The first line of a file that nobody else may read.
+pub(crate) fn from_file(path: &Path) -> Result<Secret> {
+    let from = format!("`{}`", path.display());
+    match read_private(path)? {
+        Some(text) => first_line(&text, &from),
+        None => Err(CliError::Secret { from, reason: "there is no such file".to_owned() }),
+    }
+}
+
+/// The first line that a command prints, run by the shell.
+pub(crate) fn from_command(command: &str) -> Result<Secret> {
+    let from = format!("`{command}`");
+    let failed = |reason: String| CliError::Secret { from: from.clone(), reason };
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", command]).stdin(Stdio::inherit()).stderr(Stdio::inherit()).stdout(Stdio::piped());
+    let mut child = shell.spawn().map_err(|error| failed(error.to_string()))?;
+    let mut text = Zeroizing::new(String::new());
+    if let Some(stdout) = child.stdout.take() {
+        stdout.take(BYTES_MAX).read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
+    }
+    let status = child.wait().map_err(|error| failed(error.to_string()))?;
+    if !status.success() {
+        return Err(failed(format!("it ended with {status}")));
+    }
+    first_line(&text, &from)
+}
+
+/// While it lives, the terminal does not show what is typed.
+struct Quiet(rustix::termios::Termios);
+
+impl Quiet {
+    fn begin() -> io::Result<Self> {
+        let stdin = io::stdin();
+        let before = tcgetattr(&stdin)?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&stdin, OptionalActions::Flush, &quiet)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        // A terminal that is gone needs nothing back.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_one_line_of_visible_characters() {
+        let read = |text| first_line(text, "stdin").map(|secret| secret.expose().to_owned()).ok();
+        assert_eq!(read("abc/DEF+1\nsecond line\n").as_deref(), Some("abc/DEF+1"));
+        assert_eq!(read("  spaced  ").as_deref(), Some("spaced"));
+        for bad in ["", "\n", "two words", "tab\there", "ümlaut", &"k".repeat(1024)] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert!(!format!("{:?}", Secret::new("seen".into())).contains("seen"));
+    }
+
+    #[test]
+    fn a_command_gives_its_first_line_or_fails() {
+        let read = |command| from_command(command).map(|secret| secret.expose().to_owned());
+        assert_eq!(read("printf 'one\\ntwo\\n'").expect("a line"), "one");
+        let failed = read("echo seen; exit 3").expect_err("it failed").to_string();
+        assert!(failed.contains("exit status: 3"), "{failed}");
+        assert!(read("true").is_err());
+    }
+}
