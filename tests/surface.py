@@ -81,6 +81,16 @@ class World:
         self.s3.put_object(**doomed, Body=CONTENT)
         return doomed
 
+    def annotated(self, **options):
+        """An annotation of the object, as it is asked for."""
+        annotation = self.object | {"AnnotationName": "a"}
+        self.s3.put_object_annotation(**annotation, AnnotationPayload=CONTENT, **options)
+        return annotation
+
+    def annotations(self, request):
+        listed = self.s3.list_object_annotations(Bucket=request["Bucket"], Key=request["Key"])
+        return [row["AnnotationName"] for row in listed.get("Annotations", [])]
+
     def upload(self, **options):
         upload = self.named(Key="parts")
         return upload | {"UploadId": self.s3.create_multipart_upload(**upload, **options)["UploadId"]}
@@ -120,6 +130,7 @@ OFFERED = {
     "DeleteBucketTagging": lambda world: world.tagged(),
     "DeleteBucketWebsite": lambda world: world.website(),
     "DeleteObject": lambda world: world.doomed(),
+    "DeleteObjectAnnotation": lambda world: world.annotated(),
     "DeleteObjectTagging": lambda world: world.doomed(),
     "DeleteObjects": lambda world: world.named(Delete={"Objects": [{"Key": world.doomed()["Key"]}]}),
     "GetBucketAcl": lambda world: world.named(),
@@ -132,12 +143,14 @@ OFFERED = {
     "GetBucketWebsite": lambda world: world.website(),
     "GetObject": lambda world: world.object,
     "GetObjectAcl": lambda world: world.object,
+    "GetObjectAnnotation": lambda world: world.annotated(),
     "GetObjectAttributes": lambda world: world.object | {"ObjectAttributes": ["ETag"]},
     "GetObjectTagging": lambda world: world.object,
     "HeadBucket": lambda world: world.named(),
     "HeadObject": lambda world: world.object,
     "ListBuckets": lambda world: {},
     "ListMultipartUploads": lambda world: world.named(),
+    "ListObjectAnnotations": lambda world: world.object,
     "ListObjectVersions": lambda world: world.named(),
     "ListObjects": lambda world: world.named(),
     "ListObjectsV2": lambda world: world.named(),
@@ -148,6 +161,7 @@ OFFERED = {
     "PutBucketVersioning": lambda world: world.named(VersioningConfiguration={"Status": "Enabled"}),
     "PutBucketWebsite": lambda world: world.named(WebsiteConfiguration=WEBSITE),
     "PutObject": lambda world: world.named(Key="put", Body=CONTENT),
+    "PutObjectAnnotation": lambda world: world.object | {"AnnotationName": "a", "AnnotationPayload": CONTENT},
     "PutObjectTagging": lambda world: world.object | {"Tagging": TAGS},
     "UploadPart": lambda world: world.upload() | {"PartNumber": 1, "Body": CONTENT},
     "UploadPartCopy": lambda world: world.upload() | {"PartNumber": 1, "CopySource": world.source},
@@ -234,6 +248,17 @@ def checksum_kept(world, request, answer):
     said = answer if "UploadId" in request else world.head(request, ChecksumMode="ENABLED")
     value = said[f"Checksum{algorithm}"]
     assert value in (digests.text(algorithm, CONTENT), digests.composite(algorithm, CONTENT)), said
+
+
+def annotation_kept(world, request, answer):
+    algorithm = request["ChecksumAlgorithm"]
+    annotation = {name: request[name] for name in ("Bucket", "Key", "AnnotationName")}
+    said = world.s3.get_object_annotation(**annotation, ChecksumMode="ENABLED")
+    assert said[f"Checksum{algorithm}"] == answer[f"Checksum{algorithm}"] == digests.text(algorithm, CONTENT)
+
+
+def annotations_as_directed(world, request, answer):
+    assert world.annotations(request) == (["a"] if request["AnnotationDirective"] == "COPY" else [])
 
 
 def verified(header, wrong):
@@ -383,7 +408,12 @@ PROBES = {
     "IfMatchLastModifiedTime": refused(OTHERS, LATER),
     "IfMatchSize": refused(OTHERS, len(CONTENT)),
     "WriteOffsetBytes": refused(OTHERS, 1),
-    "AnnotationDirective": refused(OTHERS, "COPY", "EXCLUDE"),
+    "AnnotationDirective": works(
+        annotations_as_directed, "COPY", "EXCLUDE", needs=lambda world: world.annotated() and {}
+    ),
+    "PutObjectAnnotation.ChecksumAlgorithm": works(annotation_kept, *digests.ALGORITHMS)
+    + refused("InvalidRequest", *BY_BOTO3),
+    "GetObjectAnnotation.ChecksumMode": works(told("ChecksumType", "FULL_OBJECT"), "ENABLED"),
     "ContentLength": works(so_anyway, len(CONTENT)),
     "EncodingType": works(escaped, "url"),
     "OptionalObjectAttributes": works(none_archived, ["RestoreStatus"]),
@@ -435,7 +465,7 @@ for operation in ("PutObject", "CreateMultipartUpload"):
     PROBES |= {f"{operation}.{name}": works(stored(name), value) for name, value in KEPT.items()}
 for operation in ("GetObject", "HeadObject"):
     PROBES |= {f"{operation}.Response{name}": works(told(name, value), value) for name, value in ANSWERED.items()}
-for operation in ("PutObject", "UploadPart"):
+for operation in ("PutObject", "PutObjectAnnotation", "UploadPart"):
     PROBES[f"{operation}.ContentMD5"] = works(verified("Content-MD5", KEY_MD5), digests.md5(CONTENT))
     for name in digests.ALGORITHMS:
         effect = verified(digests.header(name), digests.wrong(name))
@@ -452,12 +482,14 @@ RAW = {
     # Of the document that boto3 makes. Of the bytes of an object, see above.
     "ContentMD5": works(verified("Content-MD5", KEY_MD5), digests.md5),
     "PutObject.ContentMD5": [],
+    "PutObjectAnnotation.ContentMD5": [],
     "UploadPart.ContentMD5": [],
     "ChecksumAlgorithm": works(verified(MD5, KEY_MD5), "MD5", needs={MD5: digests.md5}),
     "CopyObject.ChecksumAlgorithm": [],
     "CreateMultipartUpload.ChecksumAlgorithm": [],
     "PutObject.ChecksumAlgorithm": refused("InvalidRequest", "MD5", needs={MD5: KEY_MD5}),
+    "PutObjectAnnotation.ChecksumAlgorithm": refused("InvalidRequest", "MD5", needs={MD5: KEY_MD5}),
     "UploadPart.ChecksumAlgorithm": refused("InvalidRequest", "MD5", needs={MD5: KEY_MD5}),
 }
-for operation in ("PutObject", "UploadPart", "CompleteMultipartUpload"):
+for operation in ("PutObject", "PutObjectAnnotation", "UploadPart", "CompleteMultipartUpload"):
     RAW |= {f"{operation}.Checksum{name}": refused("InvalidRequest", "AAAAAAAAAAA=") for name in UNKEPT}

@@ -8,8 +8,8 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use fixtures::seeded::{Seeded, SeededEntropy};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use kernel::{
-    BlobId, BucketName, Checksum, ChecksumAlgorithm, ChecksumScope, Clock, Content, ETag, Extent, Headers, KeyId,
-    ObjectFacts, ObjectKey, Piece, Region, Tags, Timestamp, VersionId, WrappedKey, WriteCondition,
+    AnnotationSum, BlobId, BucketName, Checksum, ChecksumAlgorithm, ChecksumScope, Clock, Content, ETag, Extent,
+    Headers, KeyId, ObjectFacts, ObjectKey, Piece, Region, Tags, Timestamp, VersionId, WrappedKey, WriteCondition,
 };
 use metadata::rocks::{RocksMap, RocksSettings};
 use metadata::{Bucket, Catalog, Deletion, NewVersion, ObjectScan};
@@ -90,6 +90,7 @@ impl Lake {
             condition: &condition,
             by: "bench",
             completes: None,
+            annotations: Vec::new(),
         };
         self.catalog.put(bucket, put).await.map(drop)
     }
@@ -135,6 +136,7 @@ fn facts(id: VersionId) -> ObjectFacts {
         metadata: [("turbine".to_owned(), "17".to_owned())].into(),
         tags: Tags::default(),
         content: Content::Whole(Extent { key, pieces: vec![piece] }),
+        annotations: AnnotationSum::default(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Copying on the server: the source's bytes are opened and sealed anew under blobs of their own.
 
-use kernel::{Caller, ReadCondition, VersionName};
+use kernel::{Caller, ReadCondition, VersionId, VersionName};
 use policy::Action;
 
+use crate::annotations::carried::Annotations;
+use crate::facts::BucketFacts;
 use crate::ingest::{Announced, Source};
 use crate::put::Target;
 use crate::{
@@ -32,15 +34,35 @@ impl Engine {
         let (read, source_version) = self.read_source(caller, &copy.source, Selection::All).await?;
         let object = read.info.version.object().ok_or(Error::Bug("a marker was copied"))?;
         let (headers, metadata) =
-            copy.replace_metadata.unwrap_or_else(|| (object.headers.clone(), object.metadata.clone()));
-        let tags = copy.replace_tags.unwrap_or_else(|| object.tags.clone());
+            copy.replace_metadata.clone().unwrap_or_else(|| (object.headers.clone(), object.metadata.clone()));
+        let tags = copy.replace_tags.clone().unwrap_or_else(|| object.tags.clone());
         let algorithm = copy.algorithm.unwrap_or(object.checksum.algorithm);
         let bytes = object.bytes;
-        let target =
-            Target { key: copy.key, attributes: Attributes { headers, metadata, tags }, condition: copy.condition };
+        let annotations = match copy.with_annotations && !object.annotations.is_empty() {
+            true => Some(self.annotations_to_carry(caller, &copy, &facts, read.info.version.id).await?),
+            false => None,
+        };
+        let attributes = Attributes { headers, metadata, tags };
+        let target = Target { key: copy.key, attributes, condition: copy.condition, annotations };
         let source = Source { stream: read.body, bytes, announced: Announced::default(), algorithm };
         let written = self.write(permit, facts, target, source).await?;
         Ok(Copied { written, source_version })
+    }
+
+    /// Asks for leave to read the annotations of the source, and to write them.
+    async fn annotations_to_carry(
+        &self,
+        caller: &Caller,
+        copy: &CopyObject,
+        target: &BucketFacts,
+        version: VersionId,
+    ) -> Result<Annotations> {
+        let CopySource { bucket, key, version: name, .. } = &copy.source;
+        let source = self.bucket_facts(bucket).await?;
+        let action = if name.is_some() { Action::GetObjectVersionAnnotation } else { Action::GetObjectAnnotation };
+        let permit = self.permit(caller, action, &source, Some((key, *name)))?;
+        self.permit(caller, Action::PutObjectAnnotation, target, Some((&copy.key, None)))?;
+        Ok(Annotations { permit, version })
     }
 
     /// Opens the source of a copy. Its conditions answer 412 even where a plain read would answer 304.

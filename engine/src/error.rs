@@ -26,6 +26,8 @@ pub enum Missing {
     Cors,
     /// The bucket is no website.
     Website,
+    /// The version has no annotation of that name.
+    Annotation,
 }
 
 /// What stands in the way of making something.
@@ -106,6 +108,15 @@ pub enum Fault {
         version: VersionName,
         /// When it was written.
         modified: Timestamp,
+    },
+    /// The body is to be text, and is not UTF-8.
+    #[error("the body is not UTF-8 text")]
+    NotText,
+    /// The version has as many annotations as it may have.
+    #[error("an object may have {max} annotations")]
+    AnnotationsFull {
+        /// The most allowed.
+        max: u32,
     },
     /// Anything else, said for people.
     #[error("{0}")]

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Times a read starts over because the version it found was replaced before its bytes were read.
-const ATTEMPTS_MAX: u32 = 16;
+pub(crate) const ATTEMPTS_MAX: u32 = 16;
 /// Parts of a list that are read ahead of their bytes.
 const PARTS_PER_READ: usize = 64;
 
@@ -232,7 +232,7 @@ impl PartsReading {
 }
 
 /// The bytes of an extent; `None` when the catalogue does not refer to them any more.
-async fn open_extent(
+pub(crate) async fn open_extent(
     catalog: &Catalog,
     blobs: &Arc<BlobStore>,
     extent: &Extent,

@@ -106,6 +106,11 @@ impl Engine {
         }
     }
 
+    /// Takes a body in that shall not travel in the batch, however short it is.
+    pub(crate) async fn ingest_beside(&self, _permit: &Permit, hint: Hint, source: Source) -> Result<Ingested> {
+        self.ingest_streaming(hint, source).await
+    }
+
     async fn ingest_inline(&self, mut source: Source) -> Result<Ingested> {
         let mut digester = source.digester();
         let body = gather(&mut source.stream, source.bytes).await?;

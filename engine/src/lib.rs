@@ -9,6 +9,7 @@
 //! get:  facts → permit → version → condition → bytes, each verified before it leaves
 //! ```
 
+mod annotations;
 mod background;
 mod bucket;
 mod copy;
@@ -31,11 +32,15 @@ mod website;
 
 use std::sync::Arc;
 
-use kernel::{Caller, Clock, Entropy, ObjectKey, Region, SiteName, Unexpected, VersionName};
+use kernel::{Annotation, Caller, Clock, Entropy, ObjectKey, Region, SiteName, Unexpected, VersionName};
 use metadata::{Catalog, CatalogError};
 use policy::{Action, Permit, Question};
 use storage::{BlobStore, StorageError};
 
+pub use annotations::{
+    AnnotationPage, AnnotationPlace, AnnotationRead, AnnotationWritten, ListAnnotations, PutAnnotation,
+    RemoveAnnotation,
+};
 pub use background::{Background, Progress};
 pub use cors::{CorsAnswer, CorsRequest, CorsVerdict};
 pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
@@ -154,6 +159,7 @@ impl From<CatalogError> for Error {
             CatalogError::BucketNotEmpty => Self::Precondition(Unmet::BucketNotEmpty),
             CatalogError::VersionGone => Self::NotFound(Missing::Version),
             CatalogError::UploadGone => Self::NotFound(Missing::Upload),
+            CatalogError::AnnotationsFull => Self::Invalid(Fault::AnnotationsFull { max: Annotation::COUNT_MAX }),
             CatalogError::Condition(unexpected) => unexpected.into(),
             CatalogError::PartChanged(number) => Self::Invalid(Fault::Part { number }),
             CatalogError::QuotaExceeded(exceeded) => Self::QuotaExceeded(exceeded),

@@ -1,10 +1,11 @@
 //! Writing an object in one request.
 
-use kernel::{BlobId, BucketName, Caller, Content, ObjectFacts, ObjectKey, Placement, VersionId, WriteCondition};
+use kernel::{AnnotationSum, BlobId, BucketName, Caller, Content, ObjectFacts, ObjectKey, Placement, VersionId, WriteCondition};
 use metadata::NewVersion;
 use policy::{Action, Permit};
 use storage::Hint;
 
+use crate::annotations::carried::{Annotations, Carried};
 use crate::facts::BucketFacts;
 use crate::ingest::{Ingested, Source};
 use crate::{Attributes, Engine, Error, PutObject, Result, Written};
@@ -14,6 +15,15 @@ pub(crate) struct Target {
     pub(crate) key: ObjectKey,
     pub(crate) attributes: Attributes,
     pub(crate) condition: WriteCondition,
+    /// The annotations that it has from the beginning: those of another version.
+    pub(crate) annotations: Option<Annotations>,
+}
+
+/// What came in for a version.
+struct Arrived {
+    id: VersionId,
+    object: Ingested,
+    annotations: Carried,
 }
 
 impl Engine {
@@ -25,9 +35,10 @@ impl Engine {
     pub async fn put_object(&self, caller: &Caller, put: PutObject) -> Result<Written> {
         let facts = self.bucket_facts(&put.bucket).await?;
         let permit = self.permit(caller, Action::PutObject, &facts, Some((&put.key, None)))?;
-        let target = Target { key: put.key, attributes: put.attributes, condition: put.condition };
+        let PutObject { key, attributes, condition, body, algorithm, .. } = put;
+        let target = Target { key, attributes, condition, annotations: None };
         self.expect(&permit, &facts, &target.key, &target.condition).await?;
-        let source = Source::from_body(put.body, put.algorithm);
+        let source = Source::from_body(body, algorithm);
         self.write(permit, facts, target, source).await
     }
 
@@ -51,40 +62,48 @@ impl Engine {
         self.expect_room(&permit, &facts, &target.key, source.bytes, 1).await?;
         let id = VersionId::random(&*self.entropy);
         let hint = Hint { bucket: facts.id, key: target.key.clone(), version: *id.as_bytes(), part: None };
-        let ingested = self.ingest(&permit, hint, source).await?;
-        match self.commit(&permit, facts, &target, id, &ingested).await {
+        let object = self.ingest(&permit, hint.clone(), source).await?;
+        let carried = match &target.annotations {
+            Some(annotations) => self.carry(&permit, annotations, &hint).await,
+            None => Ok(Carried::default()),
+        };
+        let annotations = match carried {
+            Ok(carried) => carried,
+            Err(error) => {
+                self.discard(object).await;
+                return Err(error);
+            }
+        };
+        let arrived = Arrived { id, object, annotations };
+        match self.commit(&permit, facts, &target, &arrived).await {
             Ok(written) => Ok(written),
             Err(error) => {
                 // Only a definite failure lets go of the bytes: after a failed sync the change may yet turn out to stand.
                 if !matches!(error, Error::Unavailable { .. }) {
-                    self.discard(ingested).await;
+                    self.discard(arrived.object).await;
+                    self.leave(arrived.annotations).await;
                 }
                 Err(error)
             }
         }
     }
 
-    async fn commit(
-        &self,
-        permit: &Permit,
-        facts: BucketFacts,
-        target: &Target,
-        id: VersionId,
-        ingested: &Ingested,
-    ) -> Result<Written> {
+    async fn commit(&self, permit: &Permit, facts: BucketFacts, target: &Target, arrived: &Arrived) -> Result<Written> {
         let by = &permit.caller().to_string();
-        let placements = &self.placements(&ingested.extent);
+        let placements = &self.placements(&arrived.object.extent);
         let put = |facts: BucketFacts| async move {
+            let now = self.clock.now();
             let put = NewVersion {
                 key: &target.key,
-                id,
-                now: self.clock.now(),
-                facts: object_facts(&target.attributes, ingested),
-                inline: ingested.inline.clone(),
+                id: arrived.id,
+                now,
+                facts: object_facts(&target.attributes, &arrived.object),
+                inline: arrived.object.inline.clone(),
                 placements: placements.clone(),
                 condition: &target.condition,
                 by,
                 completes: None,
+                annotations: self.new_annotations(&arrived.annotations, now),
             };
             self.catalog.put(&facts, put).await
         };
@@ -118,6 +137,7 @@ fn object_facts(attributes: &Attributes, ingested: &Ingested) -> ObjectFacts {
         metadata: attributes.metadata.clone(),
         tags: attributes.tags.clone(),
         content: Content::Whole(ingested.extent.clone()),
+        annotations: AnnotationSum::default(),
     }
 }
 

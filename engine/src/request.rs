@@ -179,6 +179,8 @@ pub struct CopyObject {
     pub replace_tags: Option<Tags>,
     /// Another checksum algorithm; none to keep the source's.
     pub algorithm: Option<ChecksumAlgorithm>,
+    /// Whether the source's annotations come along.
+    pub with_annotations: bool,
     /// What must be so of the destination.
     pub condition: WriteCondition,
 }

@@ -1,8 +1,8 @@
 //! Multipart uploads: started, filled part by part in any order, completed into one version or given up.
 
 use kernel::{
-    Caller, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, ObjectFacts, Part, Timestamp, UploadId,
-    VersionId, VersionName,
+    AnnotationSum, Caller, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, ObjectFacts, Part, Timestamp,
+    UploadId, VersionId, VersionName,
 };
 use metadata::{Completion, NewPart, NewVersion, Upload};
 use policy::{Action, Permit};
@@ -157,6 +157,7 @@ impl Engine {
                 condition,
                 by,
                 completes: Some(Completion { upload, parts: parts.clone() }),
+                annotations: Vec::new(),
             };
             self.catalog.put(&facts, put).await
         };
@@ -319,6 +320,7 @@ fn assemble(upload: &Upload, parts: &[Part]) -> Result<ObjectFacts> {
         metadata: upload.metadata.clone(),
         tags: upload.tags.clone(),
         content: Content::Parts { list: upload.id, count },
+        annotations: AnnotationSum::default(),
     })
 }
 

@@ -4,6 +4,7 @@
 //! and refuses what is not honoured, then translates, asks the engine, and translates the answer. Whether the caller may
 //! is the engine's affair; what an error is called is [`crate::s3_error`]'s.
 
+mod annotations;
 mod attributes;
 mod buckets;
 mod copy;
@@ -135,6 +136,11 @@ operations! {
     delete:
         delete_object(DeleteObjectInput) -> DeleteObjectOutput,
         delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput;
+    annotations:
+        put_object_annotation(PutObjectAnnotationInput) -> PutObjectAnnotationOutput,
+        get_object_annotation(GetObjectAnnotationInput) -> GetObjectAnnotationOutput,
+        list_object_annotations(ListObjectAnnotationsInput) -> ListObjectAnnotationsOutput,
+        delete_object_annotation(DeleteObjectAnnotationInput) -> DeleteObjectAnnotationOutput;
     attributes:
         get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput;
     tagging:

@@ -8,7 +8,7 @@ use std::fmt;
 use engine::{BodyError, Existing, Fault, Missing, Unmet};
 use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED};
 use http::{HeaderMap, StatusCode};
-use kernel::{ETag, TagError, VersionName};
+use kernel::{ETag, NameError, TagError, VersionName};
 use s3s::stream::aws_chunked_stream::AwsChunkedStreamError;
 use s3s::stream::upload_stream::UploadStreamError;
 use s3s::{BodySizeLimitExceeded, S3Error, S3ErrorCode};
@@ -41,7 +41,7 @@ pub(crate) enum Mistake {
     NotOffered(String),
     /// Not a bucket's name.
     #[error("the specified bucket is not valid: the name {0}")]
-    BucketName(kernel::NameError),
+    BucketName(NameError),
     /// No bucket can have this name.
     #[error("the specified bucket does not exist")]
     NoSuchBucket,
@@ -96,6 +96,15 @@ pub(crate) enum Mistake {
     /// The admin API takes signatures of one kind.
     #[error("the request must be signed in the Authorization header, with the SHA-256 of its body")]
     NotSigned,
+    /// Not an annotation's name.
+    #[error("the annotation name {0}")]
+    AnnotationName(NameError),
+    /// The annotation's name is too long.
+    #[error("the annotation name is too long: at most 512 bytes are allowed")]
+    AnnotationNameTooLong,
+    /// No annotation's name can begin so.
+    #[error("the annotation prefix {0}")]
+    AnnotationPrefix(NameError),
     /// The bucket belongs to somebody else than the request expects.
     #[error("the bucket does not belong to the expected owner")]
     Owner,
@@ -162,6 +171,9 @@ fn from_mistake(mistake: &Mistake) -> S3Error {
         Mistake::Json(_) => return unlisted("MalformedJSON", StatusCode::BAD_REQUEST, mistake),
         Mistake::DocumentTooLong { .. } => return unlisted("EntityTooLarge", StatusCode::PAYLOAD_TOO_LARGE, mistake),
         Mistake::NotSigned | Mistake::Owner => S3ErrorCode::AccessDenied,
+        Mistake::AnnotationName(_) => return unlisted("InvalidAnnotationName", StatusCode::BAD_REQUEST, mistake),
+        Mistake::AnnotationNameTooLong => return unlisted("AnnotationNameTooLong", StatusCode::BAD_REQUEST, mistake),
+        Mistake::AnnotationPrefix(_) => return unlisted("InvalidPrefix", StatusCode::BAD_REQUEST, mistake),
         Mistake::Form(fault) => return form_fault(fault),
     };
     S3Error::with_message(code, legible::told(mistake.to_string()))
@@ -233,6 +245,9 @@ fn not_found(missing: Missing) -> S3Error {
         Missing::Version => S3Error::new(S3ErrorCode::NoSuchVersion),
         Missing::Upload => S3Error::new(S3ErrorCode::NoSuchUpload),
         Missing::Part => S3Error::with_message(S3ErrorCode::InvalidPart, "the object has no part of that number"),
+        Missing::Annotation => {
+            unlisted("NoSuchAnnotation", StatusCode::NOT_FOUND, &"the specified annotation does not exist")
+        }
         Missing::BucketTags => S3Error::new(S3ErrorCode::NoSuchTagSet),
         Missing::Cors => {
             S3Error::with_message(S3ErrorCode::NoSuchCORSConfiguration, "The CORS configuration does not exist")
@@ -277,6 +292,8 @@ fn invalid(fault: &Fault) -> S3Error {
             ];
             return with_headers(S3Error::new(S3ErrorCode::MethodNotAllowed), headers);
         }
+        Fault::NotText => return unlisted("UnsupportedMediaType", StatusCode::UNSUPPORTED_MEDIA_TYPE, fault),
+        Fault::AnnotationsFull { .. } => return unlisted("AnnotationLimitExceeded", StatusCode::BAD_REQUEST, fault),
         Fault::Request(_) => S3ErrorCode::InvalidRequest,
         Fault::Argument { .. } => S3ErrorCode::InvalidArgument,
     };

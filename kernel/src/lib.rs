@@ -4,6 +4,7 @@
 //! through which time and chance come in ([`Clock`], [`Entropy`]), and meters that count. No IO, no runtime, no wire
 //! format: whoever stores or sends one of these words brings the encoding along.
 
+mod annotation;
 mod blob;
 mod caller;
 mod checksum;
@@ -17,13 +18,14 @@ mod object;
 pub mod settings;
 mod time;
 
+pub use annotation::{Annotation, AnnotationSum};
 pub use blob::{Extent, Part, Piece, Placement, WrappedKey};
 pub use caller::{Caller, Role};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumScope, ETag};
 pub use condition::{EtagCondition, Freshness, ReadCondition, Unexpected, WriteCondition};
 pub use entropy::Entropy;
 pub use id::{BlobId, BucketId, KeyId, ParseIdError, Sequence, UploadId, VersionId};
-pub use name::{BucketName, NameError, ObjectKey, Region, SiteName};
+pub use name::{AnnotationName, BucketName, NameError, ObjectKey, Region, SiteName};
 pub use object::{
     ByteRange, Content, Headers, ObjectFacts, Standing, TagError, Tags, Tier, UserMetadata, Version, VersionName,
     Versioning,

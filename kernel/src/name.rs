@@ -119,6 +119,49 @@ impl ObjectKey {
     }
 }
 
+/// An annotation's name: 1–512 bytes of letters and digits of any script, `_`, `.` and `-`, not begun with `aws` or `s3`
+/// in any case. Names are told apart and ordered by their bytes.
+///
+/// Source: Amazon S3 User Guide, *Annotating your objects* and *Managing annotations*.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AnnotationName(Arc<str>);
+name_text!(AnnotationName);
+
+impl AnnotationName {
+    /// Longest name, in bytes.
+    pub const BYTES_MAX: usize = 512;
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`NameError`] says which rule it breaks.
+    pub fn new(name: &str) -> Result<Self, NameError> {
+        if name.is_empty() {
+            return Err(NameError::Length { min: 1, max: Self::BYTES_MAX });
+        }
+        Self::check_prefix(name)?;
+        let begins_with = |reserved: &str| {
+            name.get(..reserved.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(reserved))
+        };
+        if begins_with("aws") || begins_with("s3") {
+            return Err(NameError::Form("must not begin with `aws` or `s3`"));
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// Checks that a text, empty or not, may be the beginning of a name as far as length and characters go.
+    ///
+    /// # Errors
+    /// [`NameError`] says which rule it breaks.
+    pub fn check_prefix(prefix: &str) -> Result<(), NameError> {
+        if prefix.len() > Self::BYTES_MAX {
+            return Err(NameError::Length { min: 1, max: Self::BYTES_MAX });
+        }
+        let is_allowed = |character: char| character.is_alphanumeric() || matches!(character, '_' | '.' | '-');
+        if prefix.chars().all(is_allowed) { Ok(()) } else { Err(NameError::Character) }
+    }
+}
+
 /// A site's name: 1–32 of `a-z`, `0-9` and `-`, begun with a letter.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SiteName(Arc<str>);
@@ -206,6 +249,29 @@ mod tests {
             "a\0b",
         ] {
             assert!(BucketName::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn annotation_names_are_words_of_any_script() {
+        for good in ["a", "ml.sentiment", "run_7-a.b", "Überlauf", "温度", "a3w", "w.aws", &"n".repeat(512), "-"] {
+            assert_eq!(AnnotationName::new(good).expect(good).as_str(), good);
+        }
+        let long = "é".repeat(257);
+        for (bad, rule) in [
+            ("", NameError::Length { min: 1, max: 512 }),
+            (long.as_str(), NameError::Length { min: 1, max: 512 }),
+            (" ", NameError::Character),
+            ("a/b", NameError::Character),
+            ("a b", NameError::Character),
+            ("a\0", NameError::Character),
+            ("a\n", NameError::Character),
+            ("🌬", NameError::Character),
+            ("aws.x", NameError::Form("must not begin with `aws` or `s3`")),
+            ("AwS", NameError::Form("must not begin with `aws` or `s3`")),
+            ("S3-x", NameError::Form("must not begin with `aws` or `s3`")),
+        ] {
+            assert_eq!(AnnotationName::new(bad), Err(rule), "{bad}");
         }
     }
 

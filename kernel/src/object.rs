@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Checksum, ETag, Extent, ObjectKey, Sequence, Timestamp, UploadId, VersionId};
+use crate::{AnnotationSum, Checksum, ETag, Extent, ObjectKey, Sequence, Timestamp, UploadId, VersionId};
 
 /// Quality of storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,6 +154,8 @@ pub struct ObjectFacts {
     pub tags: Tags,
     /// Where the bytes are.
     pub content: Content,
+    /// Its annotations together. They stand in rows of their own, by the version's id.
+    pub annotations: AnnotationSum,
 }
 
 /// What stands under a version: an object, or a delete marker.

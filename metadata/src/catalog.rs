@@ -11,6 +11,7 @@
 //! enough to know the key's history unmoved at its top. In a bucket that never kept versions there are no markers, and
 //! `current` alone says everything.
 
+mod annotations;
 mod bucket_cache;
 mod buckets;
 mod changes;
@@ -39,8 +40,8 @@ pub(crate) use error::Place;
 pub use error::{CatalogError, Result};
 use locks::Locks;
 pub use request::{
-    Bucket, BucketCounters, Change, Completion, Deletion, DeletionDone, Listing, NewPart, NewVersion, ObjectScan,
-    Replaced, Row, Upload, UploadScan, VersionScan, What,
+    Annotated, AnnotationScan, Bucket, BucketCounters, Change, Completion, Deletion, DeletionDone, Listing,
+    NewAnnotation, NewPart, NewVersion, ObjectScan, Replaced, Row, Upload, UploadScan, VersionScan, What,
 };
 pub use unlinked::Unlinked;
 

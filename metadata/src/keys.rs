@@ -3,7 +3,7 @@
 //! Numbers are big-endian, so that byte order is their order. An object's key holds no NUL, so what follows one begins
 //! with NUL: then all rows of a key stand together, in front of those of any longer key.
 
-use kernel::{BlobId, BucketId, BucketName, ObjectKey, Sequence, UploadId, VersionId};
+use kernel::{AnnotationName, BlobId, BucketId, BucketName, ObjectKey, Sequence, UploadId, VersionId};
 
 use crate::key_value::Stamped;
 
@@ -196,6 +196,23 @@ pub(crate) fn split_listed_part(row: &[u8]) -> Option<(u64, u16)> {
     Some((u64::from_be_bytes(end.try_into().ok()?), u16::from_be_bytes(number.try_into().ok()?)))
 }
 
+/// `annotations`
+pub(crate) fn annotation(version: VersionId, name: &AnnotationName) -> Vec<u8> {
+    joined([version.as_bytes(), name.as_str().as_bytes()])
+}
+
+/// `annotations` of a version whose names begin with `prefix` and come after `after`.
+pub(crate) fn annotations(version: VersionId, prefix: &str, after: Option<&str>) -> Range {
+    let (all, until) = all_of(joined([version.as_bytes(), prefix.as_bytes()]));
+    let behind = |after: &str| after_row(&joined([version.as_bytes(), after.as_bytes()]));
+    (after.map_or_else(Vec::new, behind).max(all), until)
+}
+
+/// Takes a key of `annotations` apart.
+pub(crate) fn split_annotation(row: &[u8]) -> Option<&str> {
+    std::str::from_utf8(row.get(ID_BYTES..)?).ok()
+}
+
 /// `inline` and `blobs`
 pub(crate) fn blob(id: BlobId) -> Vec<u8> {
     id.as_bytes().to_vec()
@@ -274,8 +291,24 @@ mod tests {
 
         #[test]
         fn bytes_from_outside_are_taken_apart_or_refused(row: Vec<u8>) {
+            let _ = split_annotation(&row);
             let _ = (split_object(&row), split_version(&row), split_upload(&row), split_sequence(&row), split_listed_part(&row));
         }
+    }
+
+    #[test]
+    fn annotations_of_a_version_lie_between_those_of_others() {
+        let name = |text: &str| AnnotationName::new(text).expect("a valid name");
+        let (one, next) = (VersionId::from_bytes([7; 16]), VersionId::from_bytes([0xff; 16]));
+        let row = annotation(one, &name("é"));
+        assert_eq!(split_annotation(&row), Some("é"));
+        let lies = |(from, until): Range| from <= row && row < until;
+        assert!(lies(annotations(one, "", None)) && lies(annotations(one, "é", None)));
+        assert!(lies(annotations(one, "", Some("z"))) && !lies(annotations(one, "", Some("é"))));
+        assert!(!lies(annotations(one, "e", None)) && !lies(annotations(next, "", None)));
+        assert!(lies(annotations(one, "é", Some("a"))), "what comes before the prefix leaves nothing out");
+        let (from, until) = annotations(one, "a", Some("é"));
+        assert!(from >= until, "behind all that begin so there is nothing");
     }
 
     #[test]

@@ -12,7 +12,8 @@ mod record;
 pub mod rocks;
 
 pub use catalog::{
-    Bucket, BucketCounters, Catalog, CatalogError, Change, Completion, Deletion, DeletionDone, Listing, NewPart,
-    NewVersion, ObjectScan, Replaced, Row, Unlinked, Upload, UploadScan, VersionScan, What,
+    Annotated, AnnotationScan, Bucket, BucketCounters, Catalog, CatalogError, Change, Completion, Deletion,
+    DeletionDone, Listing, NewAnnotation, NewPart, NewVersion, ObjectScan, Replaced, Row, Unlinked, Upload, UploadScan,
+    VersionScan, What,
 };
 pub use key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError, Stamped, Step, Visit, gather};

@@ -6,6 +6,7 @@
 //! which the catalogue reports as damage: nothing is guessed. Rows that know their place among all changes begin with
 //! the eight bytes of their sequence, which the commit fills in, and the message follows.
 
+mod annotation;
 mod bucket;
 mod change;
 mod checksum;
@@ -19,13 +20,14 @@ use bytes::Bytes;
 use kernel::{Sequence, Tags, Timestamp};
 use prost::Message;
 
+pub(crate) use annotation::{annotation, annotation_extent, annotation_row};
 pub(crate) use bucket::{bucket, bucket_row};
 pub(crate) use change::{change, change_row};
 pub(crate) use content::{part, part_row, placements, placements_row};
 pub(crate) use settings::{setting, setting_code, setting_row};
 pub(crate) use unlinked::{Loose, loose, loose_row};
 pub(crate) use upload::{upload, upload_row};
-pub(crate) use version::{retagged, version, version_row};
+pub(crate) use version::{reannotated, retagged, version, version_row};
 
 use crate::key_value::Stamped;
 

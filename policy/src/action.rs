@@ -92,6 +92,22 @@ actions! {
     DeleteObjectTagging = "s3:DeleteObjectTagging",
     /// Removes the tags of a named version.
     DeleteObjectVersionTagging = "s3:DeleteObjectVersionTagging",
+    /// An annotation of the current version.
+    GetObjectAnnotation = "s3:GetObjectAnnotation",
+    /// An annotation of a named version.
+    GetObjectVersionAnnotation = "s3:GetObjectVersionAnnotation",
+    /// Names and sizes of the annotations of the current version.
+    ListObjectAnnotations = "s3:ListObjectAnnotations",
+    /// Names and sizes of the annotations of a named version.
+    ListObjectVersionAnnotations = "s3:ListObjectVersionAnnotations",
+    /// Writes an annotation of the current version, also by copying an object that has some.
+    PutObjectAnnotation = "s3:PutObjectAnnotation",
+    /// Writes an annotation of a named version.
+    PutObjectVersionAnnotation = "s3:PutObjectVersionAnnotation",
+    /// Removes an annotation of the current version.
+    DeleteObjectAnnotation = "s3:DeleteObjectAnnotation",
+    /// Removes an annotation of a named version.
+    DeleteObjectVersionAnnotation = "s3:DeleteObjectVersionAnnotation",
     /// Gives up an upload.
     AbortMultipartUpload = "s3:AbortMultipartUpload",
     /// Parts of an upload under way.

@@ -6,13 +6,13 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use engine::{
-    Body, BodyError, Bytestream, Deleted, Engine, Entry, Error, Existing, Fault, Missing, ObjectInfo, Page, PutObject,
-    PutPart, Unmet, Written,
+    Body, BodyError, Bytestream, Deleted, Engine, Entry, Error, Existing, Fault, Missing, ObjectInfo, Page,
+    PutAnnotation, PutObject, PutPart, Unmet, Written,
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
 use kernel::{Caller, ChecksumAlgorithm, ETag, Version};
 
-use crate::operation::{Answer, Damage, Known, ListedVersion, Operation, Put, Refusal, Upload};
+use crate::operation::{Annotate, Answer, Damage, Known, ListedVersion, Operation, Put, Refusal, Upload};
 
 const CALLER: Caller = Caller::Root;
 
@@ -43,6 +43,31 @@ async fn attempt(engine: &Engine, operation: Operation) -> engine::Result<Answer
         Operation::Copy(copy) => engine.copy_object(&CALLER, copy).await.and_then(|copied| written(copied.written)),
         Operation::SetTags(bucket, key, version, tags) => {
             engine.set_object_tags(&CALLER, &bucket, &key, version, tags).await.map(|_| Answer::Done)
+        }
+        operation => of_annotations(engine, operation).await,
+    }
+}
+
+async fn of_annotations(engine: &Engine, operation: Operation) -> engine::Result<Answer> {
+    match operation {
+        Operation::Annotate(Annotate { place, name, body: upload, if_match }) => {
+            let put = PutAnnotation { place, name, algorithm: None, body: body(upload), if_match };
+            let written = engine.put_annotation(&CALLER, put).await?;
+            let annotation = written.annotation.ok_or(Error::Bug("an annotation that was not written"))?;
+            Ok(Answer::Annotated(written.version.name(), annotation.etag))
+        }
+        Operation::GetAnnotation(place, name) => {
+            let read = engine.get_annotation(&CALLER, &place, &name).await?;
+            collect(read.body).await.map(Answer::Annotation)
+        }
+        Operation::Unannotate(remove) => {
+            let removed = engine.remove_annotation(&CALLER, remove).await?;
+            Ok(Answer::Unannotated(removed.version.name(), removed.sequence.is_some()))
+        }
+        Operation::Annotations(list) => {
+            let page = engine.list_annotations(&CALLER, &list).await?;
+            let rows = page.annotations.iter().map(|one| (one.name.as_str().to_owned(), one.etag, one.bytes));
+            Ok(Answer::Annotations(rows.collect(), page.truncated))
         }
         operation => of_uploads(engine, operation).await,
     }
@@ -132,6 +157,7 @@ fn known(info: &ObjectInfo, body: Option<Bytes>) -> engine::Result<Answer> {
         content_type: object.headers.content_type.clone(),
         tags: object.tags.clone(),
         parts: info.parts,
+        annotations: object.annotations,
     };
     Ok(Answer::Read { known, range: info.range.map(|range| (range.start, range.end)), body })
 }
@@ -191,6 +217,7 @@ fn refusal(error: &Error) -> Answer {
         Error::NotFound(Missing::Version) => Refusal::NoVersion,
         Error::NotFound(Missing::Upload) => Refusal::NoUpload,
         Error::NotFound(Missing::Part) => Refusal::NoPart,
+        Error::NotFound(Missing::Annotation) => Refusal::NoAnnotation,
         Error::AlreadyExists(Existing::OwnBucket) => Refusal::BucketTaken,
         Error::Precondition(Unmet::NotModified { .. }) => Refusal::NotModified,
         Error::Precondition(Unmet::Header(_)) => Refusal::Condition,
@@ -217,7 +244,8 @@ fn fault_refusal(fault: &Fault) -> Refusal {
         Fault::PartOrder => Refusal::PartOrder,
         Fault::PartTooSmall { number, .. } => Refusal::PartTooSmall(*number),
         Fault::Marker { version, .. } => Refusal::Marker(*version),
-        Fault::Request(_) | Fault::Argument { .. } => Refusal::Senseless,
+        Fault::NotText => Refusal::NotText,
+        Fault::AnnotationsFull { .. } | Fault::Request(_) | Fault::Argument { .. } => Refusal::Senseless,
     }
 }
 

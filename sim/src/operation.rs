@@ -5,10 +5,13 @@ use std::fmt;
 
 use bytes::Bytes;
 use engine::{
-    Attributes, CompleteUpload, CopyObject, CopyPart, CreateUpload, DeleteObject, Entry, GetObject, ListObjects,
-    ListUploads, ListVersions, UploadName,
+    AnnotationPlace, Attributes, CompleteUpload, CopyObject, CopyPart, CreateUpload, DeleteObject, Entry, GetObject,
+    ListAnnotations, ListObjects, ListUploads, ListVersions, RemoveAnnotation, UploadName,
 };
-use kernel::{BucketName, ETag, ObjectKey, Tags, UploadId, UserMetadata, VersionName, Versioning, WriteCondition};
+use kernel::{
+    AnnotationName, AnnotationSum, BucketName, ETag, EtagCondition, ObjectKey, Tags, UploadId, UserMetadata,
+    VersionName, Versioning, WriteCondition,
+};
 
 /// How a client's body is not what it announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +56,19 @@ pub struct Put {
     pub condition: WriteCondition,
 }
 
+/// Writes an annotation.
+#[derive(Debug, Clone)]
+pub struct Annotate {
+    /// Of what.
+    pub place: AnnotationPlace,
+    /// Its name.
+    pub name: AnnotationName,
+    /// The bytes.
+    pub body: Upload,
+    /// The entity tags of which the object must have one.
+    pub if_match: Option<EtagCondition>,
+}
+
 /// Something that is done to a lake.
 #[derive(Debug, Clone)]
 pub enum Operation {
@@ -76,6 +92,14 @@ pub enum Operation {
     Copy(CopyObject),
     /// Replaces tags.
     SetTags(BucketName, ObjectKey, Option<VersionName>, Tags),
+    /// Writes an annotation.
+    Annotate(Annotate),
+    /// Reads an annotation.
+    GetAnnotation(AnnotationPlace, AnnotationName),
+    /// Removes an annotation.
+    Unannotate(RemoveAnnotation),
+    /// Annotations of a version.
+    Annotations(ListAnnotations),
     /// Starts an upload.
     Start(CreateUpload),
     /// Writes a part.
@@ -110,6 +134,10 @@ impl Operation {
             Self::DeleteMany(_) => "delete many",
             Self::Copy(_) => "copy",
             Self::SetTags(..) => "set tags",
+            Self::Annotate(_) => "annotate",
+            Self::GetAnnotation(..) => "get annotation",
+            Self::Unannotate(_) => "remove annotation",
+            Self::Annotations(_) => "list annotations",
             Self::Start(_) => "start upload",
             Self::PutPart(..) => "put part",
             Self::CopyPart(_) => "copy part",
@@ -140,6 +168,8 @@ pub struct Known {
     pub tags: Tags,
     /// Parts of a multipart object.
     pub parts: Option<u16>,
+    /// Annotations.
+    pub annotations: AnnotationSum,
 }
 
 /// A row of a listing of versions.
@@ -191,6 +221,14 @@ pub enum Answer {
     },
     /// One answer each.
     Many(Vec<Answer>),
+    /// An annotation was written to a version.
+    Annotated(VersionName, ETag),
+    /// An annotation's bytes.
+    Annotation(Bytes),
+    /// An annotation of a version was removed, or was not there.
+    Unannotated(VersionName, bool),
+    /// Annotations by name, and whether more follow.
+    Annotations(Vec<(String, ETag, u64)>, bool),
     /// An upload was started.
     Started(UploadId),
     /// A part was written.
@@ -227,6 +265,8 @@ pub enum Refusal {
     NoUpload,
     /// No such part of an object.
     NoPart,
+    /// No such annotation of an object.
+    NoAnnotation,
     /// The bucket is there already.
     BucketTaken,
     /// The bucket holds versions.
@@ -251,6 +291,8 @@ pub enum Refusal {
     Marker(VersionName),
     /// Too many bytes.
     TooLarge,
+    /// The bytes are no text.
+    NotText,
     /// An argument or request that makes no sense.
     Senseless,
 }

@@ -4,6 +4,7 @@
 //!
 //! Source: Amazon S3 API and User Guide, as the lake's own documents quote them.
 
+mod annotations;
 mod listing;
 mod reading;
 mod uploads;
@@ -13,7 +14,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use engine::{Attributes, DeleteObject};
-use kernel::{BucketName, ETag, ObjectKey, Tags, UploadId, VersionId, VersionName, Versioning};
+use kernel::{
+    AnnotationName, AnnotationSum, BucketName, ETag, ObjectKey, Tags, UploadId, VersionId, VersionName, Versioning,
+};
 
 use crate::operation::{Answer, Known, Operation, Refusal};
 
@@ -62,6 +65,8 @@ pub struct Object {
     pub parts: Option<Vec<(u16, u64)>>,
     /// The upload it was.
     pub upload: Option<UploadId>,
+    /// Its annotations.
+    pub annotations: BTreeMap<AnnotationName, Bytes>,
 }
 
 /// A version: an object, or a marker.
@@ -136,6 +141,10 @@ impl Reference {
             }
             Operation::Copy(copy) => self.copy(copy, chance),
             Operation::SetTags(bucket, key, version, tags) => self.set_tags(bucket, (key, *version), tags),
+            Operation::Annotate(annotate) => self.annotate(annotate),
+            Operation::GetAnnotation(place, name) => self.annotation(place, name),
+            Operation::Unannotate(remove) => self.unannotate(remove),
+            Operation::Annotations(list) => self.annotations(list),
             Operation::Start(create) => self.start(create, chance),
             Operation::PutPart(upload, number, body) => self.put_part(upload, *number, body),
             Operation::CopyPart(copy) => self.copy_part(copy),
@@ -221,7 +230,7 @@ impl Bucket {
         let objects = self.keys.keys().filter(|key| self.current(key).is_some()).count();
         let versions = self.keys.values().map(Vec::len).sum::<usize>();
         let all = self.keys.values().flatten().filter_map(|version| version.object.as_ref());
-        (objects as u64, versions as u64, all.map(|object| object.bytes.len() as u64).sum())
+        (objects as u64, versions as u64, all.map(|object| object.bytes.len() as u64 + object.annotated().bytes).sum())
     }
 }
 
@@ -236,6 +245,12 @@ impl Object {
             content_type: self.attributes.headers.content_type.clone(),
             tags: self.attributes.tags.clone(),
             parts: self.parts.as_ref().map(|parts| parts.len() as u16),
+            annotations: self.annotated(),
         }
+    }
+
+    fn annotated(&self) -> AnnotationSum {
+        let bytes = self.annotations.values().map(|annotation| annotation.len() as u64);
+        AnnotationSum { count: self.annotations.len() as u32, bytes: bytes.sum() }
     }
 }

@@ -3,22 +3,25 @@
 
 use bytes::Bytes;
 use engine::{
-    Attributes, CompleteUpload, CopyObject, CopyPart, CopySource, CreateUpload, DeleteObject, GetObject, ListObjects,
-    ListUploads, ListVersions, NamedPart, Selection, UploadName,
+    AnnotationPlace, Attributes, CompleteUpload, CopyObject, CopyPart, CopySource, CreateUpload, DeleteObject,
+    GetObject, ListAnnotations, ListObjects, ListUploads, ListVersions, NamedPart, RemoveAnnotation, Selection,
+    UploadName,
 };
 use fixtures::seeded::Seeded;
 use kernel::{
-    BucketName, ETag, EtagCondition, ObjectKey, ReadCondition, Tags, UploadId, VersionId, VersionName, Versioning,
-    WriteCondition,
+    AnnotationName, BucketName, ETag, EtagCondition, ObjectKey, ReadCondition, Tags, UploadId, VersionId, VersionName,
+    Versioning, WriteCondition,
 };
 
-use crate::operation::{Damage, Operation, Put, Upload};
+use crate::operation::{Annotate, Damage, Operation, Put, Upload};
 use crate::reference::Reference;
 
 /// Buckets of a script.
 const BUCKETS: [&str; 2] = ["alpha", "beta"];
 /// Keys of a script: some roll up under a delimiter, some begin with others.
 const KEYS: [&str; 8] = ["a", "a/", "a/b", "a//b", "a/b/c", "ab", "b/../c", "θ🌬"];
+/// Names of annotations.
+const ANNOTATIONS: [&str; 3] = ["a", "a.b", "θ"];
 /// Sizes of bodies around every bound of [`SETTINGS`](crate::world::SETTINGS).
 const SIZES: [usize; 14] = [0, 1, 17, 255, 256, 257, 300, 999, 1_000, 1_001, 2_500, 5_000, 8_192, 8_193];
 
@@ -48,7 +51,8 @@ impl Script<'_> {
                 self.bucket(),
                 *self.seeded.choose(&[Versioning::Enabled, Versioning::Enabled, Versioning::Suspended]),
             ),
-            7..30 => Operation::Put(self.put()),
+            7..24 => Operation::Put(self.put()),
+            24..30 => self.on_annotation(),
             30..41 => Operation::Get(self.get()),
             41..44 => Operation::Head(self.get()),
             44..53 => Operation::Delete(self.delete()),
@@ -202,10 +206,63 @@ impl Script<'_> {
             replace_metadata: self.seeded.percent(30).then_some((replacement.headers, replacement.metadata)),
             replace_tags: self.seeded.percent(30).then_some(replacement.tags),
             algorithm: None,
+            with_annotations: self.seeded.percent(70),
             condition: self.write_condition(&bucket, &key),
             bucket,
             key,
         }
+    }
+
+    /// Something done to the annotations of an object.
+    fn on_annotation(&mut self) -> Operation {
+        let place = self.annotated();
+        let if_match = self.seeded.percent(15).then(|| self.etags(&place.bucket, &place.key));
+        let mut name = AnnotationName::new(self.seeded.choose::<&str>(&ANNOTATIONS)).expect("a valid name");
+        let there = self.lake.annotation_names(&place);
+        if !there.is_empty() && self.seeded.percent(50) {
+            name = self.seeded.choose(&there).clone();
+        }
+        match self.seeded.below(12) {
+            0..3 => Operation::GetAnnotation(place, name),
+            3..5 => Operation::Unannotate(RemoveAnnotation { place, name, if_match }),
+            5 => {
+                let prefix = (*self.seeded.choose::<&str>(&["", "a", "a."])).to_owned();
+                let after = self.seeded.choose(&[None, Some("a"), Some("b")]).map(str::to_owned);
+                Operation::Annotations(ListAnnotations { place, prefix, after, limit: self.limit() })
+            }
+            _ => Operation::Annotate(Annotate { place, name, body: self.text(), if_match }),
+        }
+    }
+
+    /// An object, more often one that has annotations already; or now and then any place.
+    fn annotated(&mut self) -> AnnotationPlace {
+        let mut places = Vec::new();
+        for (bucket, facts) in &self.lake.buckets {
+            let versions = facts.keys.iter().flat_map(|(key, all)| all.iter().map(move |version| (key, version)));
+            for (key, version) in versions {
+                let Some(object) = &version.object else { continue };
+                let (key, version) = (key.clone(), Some(version.name));
+                let place = AnnotationPlace { bucket: bucket.clone(), key, version };
+                places.extend(vec![place; if object.annotations.is_empty() { 1 } else { 4 }]);
+            }
+        }
+        if places.is_empty() || self.seeded.percent(25) {
+            let (bucket, key) = (self.bucket(), self.key());
+            let version = self.version(&bucket, &key);
+            places = vec![AnnotationPlace { bucket, key, version }];
+        }
+        self.seeded.choose(&places).clone()
+    }
+
+    /// A body that is text, now and then with bytes that are none at its end.
+    fn text(&mut self) -> Upload {
+        let Upload { bytes, damage } = self.upload_body();
+        let mut text: Vec<u8> = bytes.iter().map(|byte| b'a' + byte % 26).collect();
+        let is_text = damage.is_some() || self.seeded.percent(95);
+        if let Some(last) = text.last_mut().filter(|_| !is_text) {
+            *last = 0xc3;
+        }
+        Upload { bytes: text.into(), damage }
     }
 
     fn start(&mut self) -> CreateUpload {

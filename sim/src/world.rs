@@ -16,7 +16,7 @@ use fixtures::seeded::{Seeded, SeededEntropy};
 use futures::future::BoxFuture;
 use kernel::{BlobId, BucketName, Clock, Content, Entropy, Extent, Region, SiteName, Standing, Timestamp};
 use metadata::memory::MemoryMap;
-use metadata::{Catalog, Family, KeyValue, ObjectScan, Row, Step, UploadScan, VersionScan, gather};
+use metadata::{AnnotationScan, Catalog, Family, KeyValue, ObjectScan, Row, Step, UploadScan, VersionScan, gather};
 use storage::{BlobStore, KeyVault, MemorySite, MemoryVault, Site};
 
 /// Bounds small enough that short bodies take every path: inline up to 256 bytes, pieces of 1,000, requests up to 8 KiB,
@@ -216,6 +216,13 @@ impl World {
             for row in self.catalog.list_versions(all).await?.rows {
                 let Row::Item((version, _)) = row else { continue };
                 let Standing::Object(facts) = version.standing else { continue };
+                let all = AnnotationScan {
+                    version: version.id,
+                    prefix: "",
+                    after: None,
+                    limit: facts.annotations.count as usize,
+                };
+                extents.extend(self.catalog.annotations(all).await?.0.into_iter().map(|annotation| annotation.extent));
                 match facts.content {
                     Content::Whole(extent) => extents.push(extent),
                     Content::Parts { list, .. } => {

@@ -29,8 +29,13 @@ pub struct Hint {
     pub key: ObjectKey,
     /// The version's id, or for a part the upload's.
     pub version: [u8; 16],
-    /// The part's number; `None` for an object put whole.
+    /// The part's number; `None` for an object put whole; [`Hint::ANNOTATION`] for an annotation of the version.
     pub part: Option<u16>,
+}
+
+impl Hint {
+    /// In the place of a part's number, which is never so high: the body is an annotation.
+    pub const ANNOTATION: u16 = u16::MAX;
 }
 
 /// What a header says openly.

@@ -5,10 +5,13 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Response};
 
 use super::{Answer, S3Face, receipt, sealed, version_written};
+use crate::front::query;
 use crate::s3_error::Mistake;
 use crate::translate::attributes::{self, stored_headers};
 use crate::translate::checksums::{self, show_checksum};
 use crate::translate::{conditions, copy_source, names, time};
+
+const ANNOTATION_DIRECTIVE: &str = "x-amz-object-annotation-directive";
 
 /// Whether something is taken from the source or from the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +22,8 @@ enum Directive {
 
 pub(super) async fn copy_object(face: &S3Face, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
     let caller = face.admit(&request)?;
-    let copy = asked(request.input)?;
+    let with_annotations = carries_annotations(request.input.annotation_directive.as_ref(), request.uri.query())?;
+    let copy = CopyObject { with_annotations, ..asked(request.input)? };
     let copied = face.engine.copy_object(&caller, copy).await.map_err(copy_source::failure)?;
     let written = &copied.written;
     let mut result = CopyObjectResult {
@@ -72,8 +76,21 @@ fn asked(mut input: CopyObjectInput) -> Result<CopyObject, Mistake> {
         replace_metadata,
         replace_tags,
         algorithm: checksums::of_copy(input.checksum_algorithm.as_ref())?,
+        with_annotations: true,
         condition: conditions::write(input.if_match.as_ref(), input.if_none_match.as_ref()),
     })
+}
+
+/// Whether the source's annotations come along: said in a header, or for a presigned copy in the query.
+///
+/// Source: Amazon S3 API, *CopyObject*.
+fn carries_annotations(header: Option<&AnnotationDirective>, query: Option<&str>) -> Result<bool, Mistake> {
+    let in_query = query::pairs(query).find(|(name, _)| name == ANNOTATION_DIRECTIVE).map(|(_, value)| value);
+    match header.map(AnnotationDirective::as_str).or(in_query.as_deref()) {
+        None | Some(AnnotationDirective::COPY) => Ok(true),
+        Some(AnnotationDirective::EXCLUDE) => Ok(false),
+        Some(_) => Err(Mistake::Argument { name: ANNOTATION_DIRECTIVE, reason: "must be COPY or EXCLUDE".to_owned() }),
+    }
 }
 
 fn directive(text: Option<&str>, name: &'static str) -> Result<Directive, Mistake> {
@@ -124,6 +141,18 @@ mod tests {
         for bad in ["copy", "", "MERGE"] {
             assert!(matches!(directive(Some(bad), "x"), Err(Mistake::Argument { name: "x", .. })), "{bad}");
         }
+        let exclude = AnnotationDirective::from_static(AnnotationDirective::EXCLUDE);
+        for (header, query, carried) in [
+            (None, None, Ok(true)),
+            (None, Some("x-id=CopyObject"), Ok(true)),
+            (None, Some("a=b&x-amz-object-annotation-directive=EXCLUDE"), Ok(false)),
+            (Some(&exclude), None, Ok(false)),
+            (Some(&exclude), Some("x-amz-object-annotation-directive=COPY"), Ok(false)),
+        ] {
+            assert_eq!(carries_annotations(header, query), carried, "{header:?} {query:?}");
+        }
+        let bad = carries_annotations(None, Some("x-amz-object-annotation-directive=REPLACE"));
+        assert!(matches!(bad, Err(Mistake::Argument { name: ANNOTATION_DIRECTIVE, .. })));
         let mut redirected = input("source/key");
         redirected.website_redirect_location = Some("/there".to_owned());
         assert!(matches!(asked(redirected), Err(Mistake::NotOffered(_))));

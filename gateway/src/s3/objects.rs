@@ -12,7 +12,7 @@ use crate::translate::checksums::{self, show_checksum};
 use crate::translate::{body, conditions, names, ranges, time};
 
 /// What an object without a type is said to be. Source: Amazon S3 User Guide, *Working with object metadata*.
-const TYPE_UNKNOWN: &str = "binary/octet-stream";
+pub(super) const TYPE_UNKNOWN: &str = "binary/octet-stream";
 
 pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
     let caller = face.admit(&request)?;

@@ -32,6 +32,7 @@ fn every_engine_error_has_its_code_and_status() {
         (Engine::NotFound(Missing::Upload), "NoSuchUpload", 404),
         (Engine::NotFound(Missing::Part), "InvalidPart", 400),
         (Engine::NotFound(Missing::BucketTags), "NoSuchTagSet", 404),
+        (Engine::NotFound(Missing::Annotation), "NoSuchAnnotation", 404),
         (Engine::AlreadyExists(Existing::OwnBucket), "BucketAlreadyOwnedByYou", 409),
         (Engine::Precondition(Unmet::NotModified { etag, modified }), "NotModified", 304),
         (Engine::Precondition(Unmet::Header("If-Match")), "PreconditionFailed", 412),
@@ -45,6 +46,8 @@ fn every_engine_error_has_its_code_and_status() {
         (Engine::Invalid(Fault::PartOrder), "InvalidPartOrder", 400),
         (Engine::Invalid(Fault::PartTooSmall { number: 1, bytes: 1, min: 2 }), "EntityTooSmall", 400),
         (Engine::Invalid(Fault::Marker { version, modified }), "MethodNotAllowed", 405),
+        (Engine::Invalid(Fault::NotText), "UnsupportedMediaType", 415),
+        (Engine::Invalid(Fault::AnnotationsFull { max: 1 }), "AnnotationLimitExceeded", 400),
         (Engine::Invalid(Fault::Request("no".to_owned())), "InvalidRequest", 400),
         (Engine::Invalid(Fault::Argument { name: "a", reason: "no".to_owned() }), "InvalidArgument", 400),
         (Engine::TooLarge { max: 5 }, "EntityTooLarge", 400),
@@ -93,6 +96,9 @@ fn every_mistake_has_its_code_and_status() {
         (Mistake::Tag(TagError::Count { max: 10 }), "InvalidTag", 400),
         (Mistake::NoSuchUpload, "NoSuchUpload", 404),
         (Mistake::Owner, "AccessDenied", 403),
+        (Mistake::AnnotationName(kernel::NameError::Character), "InvalidAnnotationName", 400),
+        (Mistake::AnnotationNameTooLong, "AnnotationNameTooLong", 400),
+        (Mistake::AnnotationPrefix(kernel::NameError::Character), "InvalidPrefix", 400),
     ];
     for (mistake, code, status) in table {
         let text = mistake.to_string();

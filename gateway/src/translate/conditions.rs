@@ -4,6 +4,7 @@ use kernel::{ETag, EtagCondition, ReadCondition, WriteCondition};
 use s3s::dto::{ETag as WireETag, ETagCondition as WireCondition, Timestamp as WireTimestamp};
 
 use super::time;
+use crate::s3_error::Mistake;
 
 /// Which tags of a list can match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,15 @@ pub(crate) fn write(if_match: Option<&WireCondition>, if_none_match: Option<&Wir
         if_match: if_match.map(|condition| tags(condition, Comparison::Strong)),
         if_none_match: if_none_match.map(|condition| tags(condition, Comparison::Weak)),
     }
+}
+
+/// What a change of an annotation expects of its object: `x-amz-object-if-match`.
+pub(crate) fn of_object(if_match: Option<&str>) -> Result<Option<EtagCondition>, Mistake> {
+    let read = |text: &str| match text.parse::<WireCondition>() {
+        Ok(condition) => Ok(tags(&condition, Comparison::Strong)),
+        Err(_) => Err(Mistake::Argument { name: "x-amz-object-if-match", reason: "must be an entity tag".to_owned() }),
+    };
+    if_match.map(read).transpose()
 }
 
 /// What the deletion of one key among many expects.
@@ -126,6 +136,16 @@ mod tests {
         }
         assert_eq!(part_etag(&WireETag::Strong("x".to_owned())), None);
         assert_eq!(part_etag(&WireETag::Weak(A.to_owned())), None);
+    }
+
+    #[test]
+    fn an_annotations_object_is_expected_by_its_tag() {
+        assert_eq!(of_object(None), Ok(None));
+        assert_eq!(of_object(Some("*")), Ok(Some(EtagCondition::Any)));
+        for text in [A.to_owned(), format!("\"{A}\"")] {
+            assert_eq!(of_object(Some(&text)), Ok(Some(one_of(&[A]))), "{text}");
+        }
+        assert_eq!(of_object(Some("\"another\"")), Ok(Some(one_of(&[]))));
     }
 
     #[test]

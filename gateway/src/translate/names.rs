@@ -1,6 +1,6 @@
 //! Names in requests and answers: buckets, keys, versions, uploads, part numbers.
 
-use kernel::{BucketName, NameError, ObjectKey, UploadId, VersionName};
+use kernel::{AnnotationName, BucketName, NameError, ObjectKey, UploadId, VersionName};
 
 use crate::s3_error::Mistake;
 
@@ -10,6 +10,21 @@ const PARTS_MAX: i32 = 10_000;
 /// The bucket that a request is for. s3s has refused what is malformed; a reserved name is one that nobody has.
 pub(crate) fn bucket(name: &str) -> Result<BucketName, Mistake> {
     BucketName::new(name).map_err(|_| Mistake::NoSuchBucket)
+}
+
+/// The annotation that a request is for.
+pub(crate) fn annotation(name: &str) -> Result<AnnotationName, Mistake> {
+    if name.len() > AnnotationName::BYTES_MAX {
+        return Err(Mistake::AnnotationNameTooLong);
+    }
+    AnnotationName::new(name).map_err(Mistake::AnnotationName)
+}
+
+/// What the names of annotations shall begin with; any where nothing is said.
+pub(crate) fn annotation_prefix(prefix: Option<&str>) -> Result<String, Mistake> {
+    let prefix = prefix.unwrap_or_default();
+    AnnotationName::check_prefix(prefix).map_err(Mistake::AnnotationPrefix)?;
+    Ok(prefix.to_owned())
 }
 
 /// The name of a bucket to be made.

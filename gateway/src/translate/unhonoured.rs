@@ -6,7 +6,7 @@ use http::HeaderMap;
 use crate::s3_error::Mistake;
 
 /// Headers with the values that are honoured because they say what is so anyway.
-const HONOURED: [(&str, &[&str]); 13] = [
+const HONOURED: [(&str, &[&str]); 12] = [
     ("x-amz-acl", &["private", "bucket-owner-full-control"]),
     ("x-amz-bucket-namespace", &[]),
     ("x-amz-bucket-object-lock-enabled", &["false", "False"]),
@@ -16,7 +16,6 @@ const HONOURED: [(&str, &[&str]); 13] = [
     ("x-amz-if-match-last-modified-time", &[]),
     ("x-amz-if-match-size", &[]),
     ("x-amz-mfa", &[]),
-    ("x-amz-object-annotation-directive", &[]),
     ("x-amz-object-ownership", &["BucketOwnerEnforced"]),
     ("x-amz-server-side-encryption", &["AES256"]),
     ("x-amz-server-side-encryption-bucket-key-enabled", &["false", "False"]),
@@ -116,7 +115,6 @@ mod tests {
             ("x-amz-mfa", "1 2"),
             ("x-amz-write-offset-bytes", "5"),
             ("x-amz-if-match-size", "5"),
-            ("x-amz-object-annotation-directive", "COPY"),
         ] {
             let refusal = judge(name, value);
             assert!(matches!(refusal, Err(Mistake::NotOffered(_))), "{name}: {value}");

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use kernel::settings::{Counted, QuotaExceeded};
-use kernel::{BlobId, Content, Extent, ObjectFacts, Placement, Sequence, Standing, Timestamp, Version};
+use kernel::{BlobId, Content, Extent, ObjectFacts, Placement, Sequence, Standing, Timestamp, Version, VersionId};
 
-use super::request::{Bucket, Change, Replaced, What};
+use super::request::{Bucket, Change, NewAnnotation, Replaced, What};
 use crate::key_value::{Batch, Edit, Expectation, Family, Stamped};
 use crate::keys::{self, Count};
 use crate::record::{self, Loose};
@@ -38,7 +38,7 @@ pub(super) struct Draft<'a> {
     loose: Loose,
 }
 
-fn signed(bytes: u64) -> i64 {
+pub(super) fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
@@ -149,8 +149,11 @@ impl<'a> Draft<'a> {
         self.delete(Family::Versions, keys::version(self.bucket.id, &version.key, version.sequence));
         self.count(Count::Versions, -1);
         if let Some(facts) = version.object() {
-            self.count(Count::Bytes, -signed(facts.bytes));
+            self.count(Count::Bytes, -signed(facts.bytes) - signed(facts.annotations.bytes));
             self.unlink_object(facts);
+            if !facts.annotations.is_empty() {
+                self.loose.annotations = Some(version.id);
+            }
         }
     }
 
@@ -164,7 +167,15 @@ impl<'a> Draft<'a> {
         };
         self.put_stamped(family, Stamped::plain(name), record::sequence_row());
         self.count(Count::Versions, 1);
-        self.count(Count::Bytes, version.object().map_or(0, |facts| signed(facts.bytes)));
+        let bytes = version.object().map_or(0, |facts| signed(facts.bytes) + signed(facts.annotations.bytes));
+        self.count(Count::Bytes, bytes);
+    }
+
+    /// Puts the row of an annotation and links its bytes. The version's row and the bytes counted are the caller's.
+    pub(super) fn add_annotation(&mut self, version: VersionId, new: &NewAnnotation) {
+        self.link(new.inline.clone(), &new.placements);
+        let place = keys::annotation(version, &new.annotation.name);
+        self.put(Family::Annotations, place, record::annotation_row(&new.annotation));
     }
 
     /// The batch of a change that the log does not speak of.
@@ -210,6 +221,7 @@ impl Change {
             upload: None,
             replaced: None,
             setting: None,
+            annotation: None,
         }
     }
 

@@ -30,6 +30,9 @@ pub enum CatalogError {
     /// The current object, or its absence, is not what the caller expects.
     #[error("the condition does not hold: {0:?}")]
     Condition(Unexpected),
+    /// The version has as many annotations as it may have, [`kernel::Annotation::COUNT_MAX`].
+    #[error("the version has as many annotations as it may have")]
+    AnnotationsFull,
     /// A part named by a completion is not there, or not as it was when it was read.
     #[error("part {0} is gone or has changed")]
     PartChanged(u16),

@@ -1,10 +1,10 @@
 //! Writing a version: an object put whole, an upload completed, or a marker.
 
 use kernel::settings::QuotaExceeded;
-use kernel::{Content, ObjectKey, Sequence, Standing, Version, Versioning};
+use kernel::{AnnotationSum, Content, ObjectKey, Sequence, Standing, Version, Versioning};
 
 use super::draft::Draft;
-use super::request::{Bucket, Change, NewVersion, Replaced, What};
+use super::request::{Bucket, Change, NewAnnotation, NewVersion, Replaced, What};
 use super::top::{Found, Successor, Top};
 use super::{ATTEMPTS, Catalog, CatalogError, Result};
 use crate::key_value::{Family, Stamped};
@@ -86,7 +86,7 @@ impl Catalog {
     /// for a completion also [`CatalogError::UploadGone`], which comes before a failed condition, and
     /// [`CatalogError::PartChanged`].
     pub async fn put(&self, bucket: &Bucket, put: NewVersion<'_>) -> Result<Version> {
-        let NewVersion { key, id, now, mut facts, inline, placements, condition, by, completes } = put;
+        let NewVersion { key, id, now, mut facts, inline, placements, condition, by, completes, annotations } = put;
         let _upload_ends = match &completes {
             Some(completion) => Some(self.locks.upload(completion.upload.id).await),
             None => None,
@@ -96,6 +96,8 @@ impl Catalog {
             let count = u16::try_from(completion.parts.len()).map_err(|_| CatalogError::PartChanged(u16::MAX))?;
             facts.content = Content::Parts { list: completion.upload.id, count };
         }
+        let sum = |sum: AnnotationSum, new: &NewAnnotation| sum.plus(new.annotation.bytes);
+        facts.annotations = annotations.iter().fold(AnnotationSum::default(), sum);
         let mut version = Version {
             key: key.clone(),
             id,
@@ -115,6 +117,7 @@ impl Catalog {
                 return Err(CatalogError::Condition(unexpected));
             }
             draft.link(inline.clone(), &placements);
+            annotations.iter().for_each(|new| draft.add_annotation(id, new));
             let change = Change {
                 replaced: ground.write(&mut draft, bucket, &version, row.clone()),
                 upload: completes.as_ref().map(|completion| completion.upload.id),

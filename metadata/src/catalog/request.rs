@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kernel::settings::{BucketSettings, Counted, SettingName};
 use kernel::{
-    BlobId, BucketId, BucketName, ChecksumAlgorithm, ETag, Headers, ObjectFacts, ObjectKey, Part, Placement, Region,
-    Sequence, Tags, Timestamp, UploadId, UserMetadata, VersionId, VersionName, Versioning, WriteCondition,
+    Annotation, AnnotationName, BlobId, BucketId, BucketName, ChecksumAlgorithm, ETag, EtagCondition, Headers,
+    ObjectFacts, ObjectKey, Part, Placement, Region, Sequence, Tags, Timestamp, UploadId, UserMetadata, VersionId,
+    VersionName, Versioning, WriteCondition,
 };
 
 /// A bucket as it was read. Whatever is decided on it takes effect only while it is still so.
@@ -74,6 +75,8 @@ pub struct NewVersion<'a> {
     pub by: &'a str,
     /// The upload it is assembled from.
     pub completes: Option<Completion<'a>>,
+    /// The annotations it has from the beginning.
+    pub annotations: Vec<NewAnnotation>,
 }
 
 /// The end of an upload: its chosen parts become a version, the others are let go.
@@ -83,6 +86,45 @@ pub struct Completion<'a> {
     pub upload: &'a Upload,
     /// The chosen parts by rising number, as they were read. At least one.
     pub parts: Vec<Part>,
+}
+
+/// An annotation to write.
+#[derive(Debug, Clone)]
+pub struct NewAnnotation {
+    /// The annotation. Its `modified` is the time of the change.
+    pub annotation: Annotation,
+    /// The sealed bytes of a piece that lies in the catalogue.
+    pub inline: Option<(BlobId, Bytes)>,
+    /// Where the blobs of its other pieces lie.
+    pub placements: Vec<(BlobId, Vec<Placement>)>,
+}
+
+/// The version whose annotations change, and who changes them.
+#[derive(Debug, Clone, Copy)]
+pub struct Annotated<'a> {
+    /// The key.
+    pub key: &'a ObjectKey,
+    /// The version; none for the current object.
+    pub name: Option<VersionName>,
+    /// The entity tags of which the version must have one.
+    pub if_match: Option<&'a EtagCondition>,
+    /// When the change is acknowledged.
+    pub now: Timestamp,
+    /// Who asks, for the log of changes.
+    pub by: &'a str,
+}
+
+/// Asks for annotations of a version, in byte order of their names.
+#[derive(Debug, Clone, Copy)]
+pub struct AnnotationScan<'a> {
+    /// The version's internal name.
+    pub version: VersionId,
+    /// Names that begin so.
+    pub prefix: &'a str,
+    /// Only names after this one.
+    pub after: Option<&'a str>,
+    /// Rows at the most.
+    pub limit: usize,
 }
 
 /// A deletion.
@@ -236,11 +278,15 @@ pub enum What {
     UploadAborted,
     /// A setting of a bucket was replaced or taken away.
     BucketConfigured,
+    /// An annotation of an object version was written, or replaced.
+    AnnotationWritten,
+    /// An annotation of an object version was removed.
+    AnnotationRemoved,
 }
 
 impl What {
     /// Everything a change can do.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::BucketCreated,
         Self::BucketDeleted,
         Self::VersioningSet,
@@ -252,6 +298,8 @@ impl What {
         Self::UploadStarted,
         Self::UploadAborted,
         Self::BucketConfigured,
+        Self::AnnotationWritten,
+        Self::AnnotationRemoved,
     ];
 }
 
@@ -274,15 +322,15 @@ pub struct Change {
     pub versioning: Option<Versioning>,
     /// The key, where one is concerned.
     pub key: Option<ObjectKey>,
-    /// The version written, removed or tagged.
+    /// The version written, removed, tagged or annotated.
     pub version: Option<VersionId>,
     /// Whether S3 calls that version `null`.
     pub is_null: bool,
     /// Whether it is, or was, a marker.
     pub is_marker: bool,
-    /// Its bytes of plaintext.
+    /// Its bytes of plaintext; those of the annotation, where one is written or removed.
     pub bytes: u64,
-    /// Its entity tag; none for a marker.
+    /// Its entity tag, or that of the annotation; none for a marker.
     pub etag: Option<ETag>,
     /// The tags of the version or bucket from now on; for a removed version the last ones.
     pub tags: Tags,
@@ -292,6 +340,8 @@ pub struct Change {
     pub replaced: Option<Replaced>,
     /// The setting of the bucket that was replaced or taken away.
     pub setting: Option<SettingName>,
+    /// The annotation written or removed.
+    pub annotation: Option<AnnotationName>,
 }
 
 /// A version that is no more because another was written.

@@ -1,7 +1,7 @@
 //! Loose ends: what nothing refers to any more, until the sweep has removed it.
 //!
-//! A change that lets go of bytes writes one row that names them: blobs one by one, or a part list, an upload or a dead
-//! bucket as a whole, whose rows stay where they are. What is named as a whole is handed out in bounded pieces, each
+//! A change that lets go of bytes writes one row that names them: blobs one by one, or a part list, the annotations of a
+//! version, an upload or a dead bucket as a whole, whose rows stay where they are. What is named as a whole is handed out in bounded pieces, each
 //! read from the rows still there, and forgetting a piece removes those rows: so nothing is lost when the sweep stops
 //! half-way, and the row itself goes last. The `blobs` rows stay until then too, so that a reader who began before the
 //! change finds the bytes as long as they exist, and nobody takes them for orphans.
@@ -67,6 +67,16 @@ impl Piece {
     }
 }
 
+/// The bytes that a row of `lists`, `parts` or `annotations` refers to.
+fn extent_in(family: Family, place: &[u8], row: &[u8]) -> std::result::Result<Option<Extent>, Malformed> {
+    match family {
+        Family::Annotations => record::annotation_extent(row).map(Some),
+        // The count of an upload's writes stands in front of its parts.
+        Family::Parts if !keys::is_part(place) => Ok(None),
+        _ => record::part(row).map(|part| Some(part.extent)),
+    }
+}
+
 impl Catalog {
     /// What changes behind `after` let go up to `until`, oldest first: pieces of `limit` changes at the most, each
     /// bounded. What is left of a change comes once the piece has been [`swept`](Self::swept).
@@ -104,10 +114,13 @@ impl Catalog {
             piece.blob(blob);
         }
         if let Some(list) = loose.list {
-            piece = self.take_parts(piece, Family::Lists, keys::listed_parts(list, None)).await?;
+            piece = self.take(piece, Family::Lists, keys::listed_parts(list, None)).await?;
+        }
+        if let Some(version) = loose.annotations {
+            piece = self.take(piece, Family::Annotations, keys::annotations(version, "", None)).await?;
         }
         if let Some(upload) = loose.upload {
-            piece = self.take_parts(piece, Family::Parts, keys::parts(upload, None)).await?;
+            piece = self.take(piece, Family::Parts, keys::parts(upload, None)).await?;
         }
         if let Some(bucket) = loose.bucket {
             piece = self.take_uploads(piece, bucket).await?;
@@ -124,23 +137,20 @@ impl Catalog {
         })
     }
 
-    /// Takes rows that are parts, as far as there is room.
-    async fn take_parts(&self, piece: Piece, family: Family, (from, until): keys::Range) -> Result<Piece> {
+    /// Takes rows with the bytes they refer to, as far as there is room.
+    async fn take(&self, piece: Piece, family: Family, (from, until): keys::Range) -> Result<Piece> {
         let gathered = (piece, None::<CatalogError>);
         let taken = gather(&*self.map, family, from, until, gathered, move |(piece, damage), place, row| {
             if piece.is_full() {
                 piece.is_cut = true;
                 return Step::Stop;
             }
-            // The count of an upload's writes stands in front of its parts.
-            let is_part = family == Family::Lists || keys::is_part(place);
-            match record::part(row).place(family, place) {
-                Ok(part) if is_part => piece.extent(&part.extent),
-                Err(error) if is_part => {
+            match extent_in(family, place, row).place(family, place) {
+                Ok(extent) => extent.iter().for_each(|extent| piece.extent(extent)),
+                Err(error) => {
                     *damage = Some(error);
                     return Step::Stop;
                 }
-                _ => {}
             }
             piece.rows.push((family, place.to_vec()));
             Step::Next
@@ -166,7 +176,7 @@ impl Catalog {
             if piece.is_full() {
                 piece.is_cut = true;
             } else {
-                piece = self.take_parts(piece, Family::Parts, keys::parts(upload, None)).await?;
+                piece = self.take(piece, Family::Parts, keys::parts(upload, None)).await?;
             }
             if piece.is_cut {
                 return Ok(piece);

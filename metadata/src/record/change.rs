@@ -1,6 +1,6 @@
 //! Rows of `changes`.
 
-use kernel::{BucketId, BucketName, ObjectKey, Sequence, Timestamp, UploadId, VersionId};
+use kernel::{AnnotationName, BucketId, BucketName, ObjectKey, Sequence, Timestamp, UploadId, VersionId};
 
 use super::bucket::{versioning, versioning_code};
 use super::checksum::{EtagRow, etag, etag_row};
@@ -42,6 +42,8 @@ struct ChangeRow {
     replaced: Option<ReplacedRow>,
     #[prost(uint32, optional, tag = "16")]
     setting: Option<u32>,
+    #[prost(string, optional, tag = "17")]
+    annotation: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -67,6 +69,8 @@ const fn what_code(what: What) -> u32 {
         What::UploadStarted => 9,
         What::UploadAborted => 10,
         What::BucketConfigured => 11,
+        What::AnnotationWritten => 12,
+        What::AnnotationRemoved => 13,
     }
 }
 
@@ -76,6 +80,10 @@ fn what(code: u32) -> Result<What> {
 
 fn version_id(bytes: &[u8]) -> Result<VersionId> {
     VersionId::try_from(bytes).map_err(|_| Malformed("a version id is not 16 bytes long"))
+}
+
+fn annotation_name(name: String) -> Result<AnnotationName> {
+    AnnotationName::new(&name).map_err(|_| Malformed("an annotation's name breaks the rules"))
 }
 
 /// A change as it is stored. Its sequence stands in the key.
@@ -102,6 +110,7 @@ pub(crate) fn change_row(change: &Change) -> Vec<u8> {
         upload: change.upload.map(|id| id.as_bytes().to_vec()),
         replaced: change.replaced.as_ref().map(replaced),
         setting: change.setting.map(|name| setting_code(name).into()),
+        annotation: change.annotation.as_ref().map(|name| name.as_str().to_owned()),
     })
 }
 
@@ -131,5 +140,6 @@ pub(crate) fn change(sequence: Sequence, row: &[u8]) -> Result<Change> {
         upload: row.upload.map(upload_id).transpose()?,
         replaced: row.replaced.map(replaced).transpose()?,
         setting: row.setting.map(setting_name).transpose()?,
+        annotation: row.annotation.map(annotation_name).transpose()?,
     })
 }

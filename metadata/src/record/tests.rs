@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use kernel::settings::SettingName;
 use kernel::{
-    BlobId, BucketId, BucketName, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, Extent, Headers, KeyId,
-    ObjectFacts, ObjectKey, Part, Piece, Placement, Region, SiteName, Standing, UploadId, Version, VersionId,
-    Versioning, WrappedKey,
+    Annotation, AnnotationName, AnnotationSum, BlobId, BucketId, BucketName, Checksum, ChecksumAlgorithm,
+    ChecksumScope, Content, ETag, Extent, Headers, KeyId, ObjectFacts, ObjectKey, Part, Piece, Placement, Region,
+    SiteName, Standing, UploadId, Version, VersionId, Versioning, WrappedKey,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -70,8 +70,10 @@ fn facts() -> impl Strategy<Value = ObjectFacts> {
         (any::<[u8; 16]>(), any::<u16>())
             .prop_map(|(list, count)| Content::Parts { list: UploadId::from_bytes(list), count }),
     ];
-    (any::<u64>(), etag(), checksum(), headers(), pairs_of_text(), tag_set(), content).prop_map(
-        |(bytes, etag, checksum, headers, metadata, tags, content)| ObjectFacts {
+    let annotations = option::of((1..=1_000_u32, any::<u64>()))
+        .prop_map(|sum| sum.map_or_else(AnnotationSum::default, |(count, bytes)| AnnotationSum { count, bytes }));
+    (any::<u64>(), etag(), checksum(), headers(), pairs_of_text(), tag_set(), content, annotations).prop_map(
+        |(bytes, etag, checksum, headers, metadata, tags, content, annotations)| ObjectFacts {
             bytes,
             etag,
             checksum,
@@ -79,6 +81,7 @@ fn facts() -> impl Strategy<Value = ObjectFacts> {
             metadata,
             tags,
             content,
+            annotations,
         },
     )
 }
@@ -109,6 +112,13 @@ fn a_part() -> impl Strategy<Value = Part> {
     )
 }
 
+fn an_annotation() -> impl Strategy<Value = Annotation> {
+    (any::<u64>(), etag(), checksum(), any::<i64>(), extent()).prop_map(|(bytes, etag, checksum, modified, extent)| {
+        let name = AnnotationName::new("θ.1").expect("a valid name");
+        Annotation { name, bytes, etag, checksum, modified: Timestamp::from_millis(modified), extent }
+    })
+}
+
 fn a_change() -> impl Strategy<Value = Change> {
     let what = proptest::sample::select(What::ALL.to_vec());
     let version = option::of((any::<[u8; 16]>(), any::<bool>(), any::<u64>()));
@@ -135,6 +145,7 @@ fn a_change() -> impl Strategy<Value = Change> {
                 bytes,
             }),
             setting: flag.then_some(SettingName::Quota),
+            annotation: flag.then(|| AnnotationName::new("θ").expect("a valid name")),
         },
     )
 }
@@ -174,6 +185,28 @@ proptest! {
     }
 
     #[test]
+    fn annotating_changes_the_sum_alone(before in a_version(), count in 1..9_u32, bytes: u64) {
+        let row = version_row(&before).fill(before.sequence);
+        let sum = AnnotationSum { count, bytes };
+        match reannotated(before.clone(), sum) {
+            None => prop_assert_eq!(before.standing, Standing::Marker),
+            Some((after, after_row)) => {
+                prop_assert_eq!(after.object().expect("an object").annotations, sum);
+                prop_assert_eq!(version(after.key.clone(), &after_row), Ok(after.clone()));
+                let old = before.object().expect("an object").annotations;
+                prop_assert_eq!(reannotated(after, old).expect("an object").1, row);
+            }
+        }
+    }
+
+    #[test]
+    fn annotations_round_trip(expected in an_annotation()) {
+        let row = annotation_row(&expected);
+        prop_assert_eq!(annotation_extent(&row), Ok(expected.extent.clone()));
+        prop_assert_eq!(annotation(expected.name.clone(), &row), Ok(expected));
+    }
+
+    #[test]
     fn parts_round_trip(expected in a_part()) {
         prop_assert_eq!(part(&part_row(&expected)), Ok(expected));
     }
@@ -190,7 +223,8 @@ proptest! {
 
     #[test]
     fn loose_ends_round_trip(
-        blobs: Vec<[u8; 16]>, list: Option<[u8; 16]>, upload: Option<[u8; 16]>, bucket: Option<u64>, since: i64,
+        blobs: Vec<[u8; 16]>, list: Option<[u8; 16]>, upload: Option<[u8; 16]>, bucket: Option<u64>,
+        annotations: Option<[u8; 16]>, since: i64,
     ) {
         let expected = Loose {
             since: Timestamp::from_millis(since),
@@ -198,6 +232,7 @@ proptest! {
             list: list.map(UploadId::from_bytes),
             upload: upload.map(UploadId::from_bytes),
             bucket: bucket.map(BucketId),
+            annotations: annotations.map(VersionId::from_bytes),
         };
         prop_assert_eq!(loose(&loose_row(&expected)), Ok(expected));
     }
@@ -255,7 +290,8 @@ proptest! {
         let name = BucketName::new("abc").expect("a valid name");
         let _ = (version(key(), &row), part(&row), placements(&row), loose(&row), change(Sequence::ZERO, &row));
         let _ = (upload(key(), UploadId::from_bytes([0; 16]), &row), bucket(name, row.clone().into()));
-        let _ = (sequence(&row), number(&row));
+        let named = AnnotationName::new("a").expect("a valid name");
+        let _ = (sequence(&row), number(&row), annotation(named, &row), annotation_extent(&row));
     }
 }
 
@@ -265,6 +301,7 @@ fn what_is_missing_or_too_long_is_refused() {
     assert!(version(key.clone(), &[]).is_err(), "no sequence");
     assert!(version(key.clone(), &[0; 8]).is_err(), "no version id");
     assert!(part(&[]).is_err(), "an empty part has no entity tag");
+    assert!(annotation_extent(&[]).is_err(), "an empty annotation has no extent");
     assert!(change(Sequence::ZERO, &[]).is_err(), "an empty change is of no kind");
     let too_much = Extent {
         key: WrappedKey { master: KeyId::from_bytes([0; 16]), wrapped: Vec::new() },

@@ -1,8 +1,8 @@
 //! Rows of `current` and `versions`.
 
 use kernel::{
-    Content, Headers, ObjectFacts, ObjectKey, Sequence, Standing, Tags, Timestamp, UploadId, UserMetadata, Version,
-    VersionId,
+    AnnotationSum, Content, Headers, ObjectFacts, ObjectKey, Sequence, Standing, Tags, Timestamp, UploadId,
+    UserMetadata, Version, VersionId,
 };
 
 use super::checksum::{ChecksumRow, EtagRow, checksum, checksum_row, etag, etag_row, parts_count};
@@ -39,6 +39,17 @@ struct ObjectRow {
     tags: Vec<PairRow>,
     #[prost(oneof = "ContentRow", tags = "7, 8")]
     content: Option<ContentRow>,
+    /// Absent where there are none.
+    #[prost(message, optional, tag = "9")]
+    annotations: Option<AnnotationSumRow>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct AnnotationSumRow {
+    #[prost(uint32, tag = "1")]
+    count: u32,
+    #[prost(uint64, tag = "2")]
+    bytes: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Oneof)]
@@ -112,6 +123,15 @@ pub(super) fn metadata(rows: Vec<PairRow>) -> UserMetadata {
     pairs(rows).collect()
 }
 
+fn annotation_sum_row(sum: AnnotationSum) -> Option<AnnotationSumRow> {
+    let AnnotationSum { count, bytes } = sum;
+    (!sum.is_empty()).then_some(AnnotationSumRow { count, bytes })
+}
+
+fn annotation_sum(row: Option<AnnotationSumRow>) -> AnnotationSum {
+    row.map_or_else(AnnotationSum::default, |AnnotationSumRow { count, bytes }| AnnotationSum { count, bytes })
+}
+
 fn object_row(facts: &ObjectFacts) -> ObjectRow {
     ObjectRow {
         bytes: facts.bytes,
@@ -126,6 +146,7 @@ fn object_row(facts: &ObjectFacts) -> ObjectRow {
                 ContentRow::Parts(ListRow { list: list.as_bytes().to_vec(), count: (*count).into() })
             }
         }),
+        annotations: annotation_sum_row(facts.annotations),
     }
 }
 
@@ -145,6 +166,7 @@ fn object(row: ObjectRow) -> Result<ObjectFacts> {
         metadata: metadata(row.metadata),
         tags: tags(row.tags)?,
         content,
+        annotations: annotation_sum(row.annotations),
     })
 }
 
@@ -175,9 +197,18 @@ pub(crate) fn version(key: ObjectKey, row: &[u8]) -> Result<Version> {
 }
 
 /// An object with other tags, and how it is stored: under the sequence it came with. None for a marker.
-pub(crate) fn retagged(mut version: Version, tags: Tags) -> Option<(Version, Vec<u8>)> {
+pub(crate) fn retagged(version: Version, tags: Tags) -> Option<(Version, Vec<u8>)> {
+    altered(version, |facts| facts.tags = tags)
+}
+
+/// An object with other annotations, and how it is stored: under the sequence it came with. None for a marker.
+pub(crate) fn reannotated(version: Version, annotations: AnnotationSum) -> Option<(Version, Vec<u8>)> {
+    altered(version, |facts| facts.annotations = annotations)
+}
+
+fn altered(mut version: Version, alter: impl FnOnce(&mut ObjectFacts)) -> Option<(Version, Vec<u8>)> {
     match &mut version.standing {
-        Standing::Object(facts) => facts.tags = tags,
+        Standing::Object(facts) => alter(facts),
         Standing::Marker => return None,
     }
     let row = version_row(&version).fill(version.sequence);

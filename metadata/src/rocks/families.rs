@@ -29,7 +29,8 @@ pub(super) fn is_by_bucket(family: Family) -> bool {
 
 /// Whether pages of a family are listed, or walked from its start, while rows of it are deleted by the million.
 fn is_walked(family: Family) -> bool {
-    let others = [Family::Uploads, Family::Parts, Family::Lists, Family::Unlinked, Family::Changes];
+    let others =
+        [Family::Uploads, Family::Parts, Family::Lists, Family::Unlinked, Family::Changes, Family::Annotations];
     is_by_bucket(family) || others.contains(&family)
 }
 

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kernel::{BlobId, ETag, Region, Tags, UploadId, VersionName, Versioning, WriteCondition};
+use kernel::{AnnotationName, BlobId, ETag, Region, Tags, UploadId, VersionName, Versioning, WriteCondition};
 use metadata::rocks::RocksMap;
 use metadata::{CatalogError, Upload};
 use proptest::prelude::*;
 
-use crate::audit::{all_buckets, all_uploads, all_versions, audit, audit_and_sweep, current, replay};
+use crate::audit::{all_annotations, all_buckets, all_uploads, all_versions, audit, audit_and_sweep, current, replay};
 use crate::lake::{ANY, BY, Body, Lake, bucket_name, etag, if_match, if_none_match_any, key, run, tags};
 use crate::machine;
 use crate::model::{ModelBucket, ModelUpload, ModelVersion};
@@ -43,6 +43,8 @@ enum Op {
     DeleteNull { bucket: usize, key: usize },
     DeleteUnknown { bucket: usize, key: usize },
     Tag { bucket: usize, key: usize, pick: Option<usize> },
+    Annotate { bucket: usize, key: usize, pick: Option<usize>, name: usize, pieces: usize },
+    Unannotate { bucket: usize, key: usize, pick: Option<usize>, name: usize },
     Start { bucket: usize, key: usize },
     Part { bucket: usize, pick: usize, number: u16, pieces: usize },
     Complete { bucket: usize, pick: usize, chosen: u8 },
@@ -51,6 +53,7 @@ enum Op {
 }
 
 const BUCKETS: [&str; 2] = ["first", "second"];
+const NAMES: [&str; 3] = ["a", "a.b", "θ"];
 const KEYS: [&str; 4] = ["a", "a/b", "a\u{1}", "🌬"];
 
 fn op() -> impl Strategy<Value = Op> {
@@ -76,6 +79,10 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (bucket(), key()).prop_map(|(bucket, key)| Op::DeleteUnknown { bucket, key }),
         2 => (bucket(), key(), proptest::option::of(0..5_usize))
             .prop_map(|(bucket, key, pick)| Op::Tag { bucket, key, pick }),
+        5 => (bucket(), key(), proptest::option::of(0..5_usize), 0..NAMES.len(), 0..3_usize)
+            .prop_map(|(bucket, key, pick, name, pieces)| Op::Annotate { bucket, key, pick, name, pieces }),
+        2 => (bucket(), key(), proptest::option::of(0..5_usize), 0..NAMES.len())
+            .prop_map(|(bucket, key, pick, name)| Op::Unannotate { bucket, key, pick, name }),
         3 => (bucket(), key()).prop_map(|(bucket, key)| Op::Start { bucket, key }),
         6 => (bucket(), 0..3_usize, 1..4_u16, 0..3_usize)
             .prop_map(|(bucket, pick, number, pieces)| Op::Part { bucket, pick, number, pieces }),
@@ -130,7 +137,9 @@ impl Pair {
             | Op::DeleteVersion { bucket, .. }
             | Op::DeleteNull { bucket, .. }
             | Op::DeleteUnknown { bucket, .. }
-            | Op::Tag { bucket, .. } => {
+            | Op::Tag { bucket, .. }
+            | Op::Annotate { bucket, .. }
+            | Op::Unannotate { bucket, .. } => {
                 if self.exists(BUCKETS[bucket]).await {
                     self.step_of_key(BUCKETS[bucket], op).await;
                 }
@@ -202,6 +211,14 @@ impl Pair {
                 let version = pick.and_then(|pick| self.picked(name, KEYS[key], pick));
                 self.tag(name, KEYS[key], version).await;
             }
+            Op::Annotate { key, pick, name: annotation, pieces, .. } => {
+                let version = pick.and_then(|pick| self.picked(name, KEYS[key], pick));
+                self.annotate(name, KEYS[key], version, (NAMES[annotation], pieces)).await;
+            }
+            Op::Unannotate { key, pick, name: annotation, .. } => {
+                let version = pick.and_then(|pick| self.picked(name, KEYS[key], pick));
+                self.unannotate(name, KEYS[key], version, NAMES[annotation]).await;
+            }
             _ => unreachable!("an operation on a key"),
         }
     }
@@ -265,6 +282,46 @@ impl Pair {
             self.mutations += 1;
         } else {
             assert!(matches!(tagged, Err(CatalogError::VersionGone)));
+        }
+    }
+
+    async fn annotate(
+        &mut self,
+        name: &'static str,
+        text: &str,
+        version: Option<VersionName>,
+        (annotation, pieces): (&str, usize),
+    ) {
+        let bucket = self.lake.bucket(name).await;
+        let (object_key, body, mark) = (key(text), self.body(pieces), self.mutations as u8);
+        let (of, bytes) = (self.lake.annotated(&object_key, version), body.extent.bytes());
+        let new = self.lake.new_annotation(annotation, mark, body.clone());
+        let written = self.lake.catalog.put_annotation(&bucket, of, new).await;
+        let model = self.model.get_mut(name).expect("the bucket");
+        match model.annotated(text, version) {
+            Some(id) => {
+                assert_eq!(written.expect("an object").0.id, id);
+                model.annotations.entry(id).or_default().insert(annotation.to_owned(), (etag(mark), bytes));
+                self.mutations += 1;
+                self.wrote(&body);
+            }
+            None => assert!(matches!(written, Err(CatalogError::VersionGone))),
+        }
+    }
+
+    async fn unannotate(&mut self, name: &'static str, text: &str, version: Option<VersionName>, annotation: &str) {
+        let bucket = self.lake.bucket(name).await;
+        let (object_key, annotation) = (key(text), AnnotationName::new(annotation).expect("a valid name"));
+        let of = self.lake.annotated(&object_key, version);
+        let removed = self.lake.catalog.remove_annotation(&bucket, of, &annotation).await;
+        let model = self.model.get_mut(name).expect("the bucket");
+        match model.annotated(text, version) {
+            Some(id) => {
+                let was_there = model.annotations.entry(id).or_default().remove(annotation.as_str()).is_some();
+                assert_eq!(removed.expect("an object").1.is_some(), was_there);
+                self.mutations += usize::from(was_there);
+            }
+            None => assert!(matches!(removed, Err(CatalogError::VersionGone))),
         }
     }
 
@@ -342,6 +399,12 @@ impl Pair {
                 expected.extend(newest_first.map(|(index, version)| (key.clone(), version.clone(), index == 0)));
             }
             let found = all_versions(&self.lake, bucket).await;
+            for (version, _) in &found {
+                let annotations = all_annotations(&self.lake, version.id).await;
+                let seen = annotations.iter().map(|one| (one.name.to_string(), (one.etag, one.bytes)));
+                let expected = model.annotations.get(&version.id).cloned().unwrap_or_default();
+                assert_eq!(seen.collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+            }
             let found: Vec<_> =
                 found.iter().map(|(version, latest)| (version.key.to_string(), version.into(), *latest)).collect();
             assert_eq!(found, expected);

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{BlobId, Content, Extent, ObjectKey, Sequence, Standing, Timestamp, Version, VersionId};
+use kernel::{
+    Annotation, AnnotationSum, BlobId, Content, Extent, ObjectKey, Sequence, Standing, Timestamp, Version, VersionId,
+};
 use metadata::{
-    Bucket, BucketCounters, Change, Family, ObjectScan, Row, Unlinked, Upload, UploadScan, VersionScan, What,
+    AnnotationScan, Bucket, BucketCounters, Change, Family, ObjectScan, Row, Unlinked, Upload, UploadScan, VersionScan,
+    What,
 };
 
 use crate::lake::Lake;
@@ -15,6 +18,7 @@ pub(crate) struct Referred {
     pub(crate) blobs: BTreeSet<BlobId>,
     pub(crate) inline: BTreeSet<BlobId>,
     listed_parts: usize,
+    annotations: usize,
     upload_parts: usize,
 }
 
@@ -57,6 +61,13 @@ pub(crate) async fn all_uploads(lake: &Lake, bucket: &Bucket) -> Vec<Upload> {
     items(lake.catalog.list_uploads(scan).await.expect("a listing").rows)
 }
 
+pub(crate) async fn all_annotations(lake: &Lake, version: VersionId) -> Vec<Annotation> {
+    let scan = AnnotationScan { version, prefix: "", after: None, limit: 10_000 };
+    let (annotations, truncated) = lake.catalog.annotations(scan).await.expect("a read");
+    assert!(!truncated);
+    annotations
+}
+
 async fn audit_bucket(lake: &Lake, bucket: &Bucket, referred: &mut Referred) {
     let versions = all_versions(lake, bucket).await;
     let mut counters = BucketCounters { versions: versions.len() as u64, ..BucketCounters::default() };
@@ -76,7 +87,12 @@ async fn audit_bucket(lake: &Lake, bucket: &Bucket, referred: &mut Referred) {
             assert_eq!(newest.as_ref(), Some(version), "the newest version is found without a name");
         }
         let Some(facts) = version.object() else { continue };
-        counters.bytes += facts.bytes;
+        counters.bytes += facts.bytes + facts.annotations.bytes;
+        let annotations = all_annotations(lake, version.id).await;
+        let sum = annotations.iter().fold(AnnotationSum::default(), |sum, annotation| sum.plus(annotation.bytes));
+        assert_eq!(sum, facts.annotations, "a version's row tells of its annotations");
+        referred.annotations += annotations.len();
+        annotations.iter().for_each(|annotation| referred.extent(&annotation.extent));
         if *is_latest {
             counters.objects += 1;
             current.push(version.clone());
@@ -157,6 +173,7 @@ pub(crate) async fn audit_and_sweep(lake: &Lake, limit: usize) -> BTreeSet<BlobI
     assert_eq!(ids(lake, Family::Blobs).await, after.blobs, "no blob is left over");
     assert_eq!(ids(lake, Family::Inline).await, after.inline, "no piece in the catalogue is left over");
     assert_eq!(lake.rows(Family::Lists).await.len(), after.listed_parts, "no part list is left over");
+    assert_eq!(lake.rows(Family::Annotations).await.len(), after.annotations, "no annotation is left over");
     assert_eq!(lake.rows(Family::Parts).await.len(), after.upload_parts, "no part is left over");
     removed
 }

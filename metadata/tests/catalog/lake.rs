@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use kernel::{
-    BlobId, BucketName, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, Entropy, EtagCondition, Extent,
-    Headers, KeyId, ObjectFacts, ObjectKey, Part, Piece, Placement, Region, Sequence, SiteName, Tags, Timestamp,
-    UploadId, UserMetadata, Version, VersionId, VersionName, Versioning, WrappedKey, WriteCondition,
+    Annotation, AnnotationName, AnnotationSum, BlobId, BucketName, Checksum, ChecksumAlgorithm, ChecksumScope, Content,
+    ETag, Entropy, EtagCondition, Extent, Headers, KeyId, ObjectFacts, ObjectKey, Part, Piece, Placement, Region,
+    Sequence, SiteName, Tags, Timestamp, UploadId, UserMetadata, Version, VersionId, VersionName, Versioning,
+    WrappedKey, WriteCondition,
 };
 use metadata::memory::MemoryMap;
 use metadata::{
-    Batch, Bucket, Catalog, CatalogError, Completion, Deletion, DeletionDone, Family, KeyValue, KeyValueError, NewPart,
-    NewVersion, Step, Upload, Visit,
+    Annotated, Batch, Bucket, Catalog, CatalogError, Completion, Deletion, DeletionDone, Family, KeyValue,
+    KeyValueError, NewAnnotation, NewPart, NewVersion, Step, Upload, Visit,
 };
 
 /// Bytes that differ from call to call and are the same in every run.
@@ -127,6 +128,7 @@ pub(crate) fn facts(mark: u8, content: Content, bytes: u64) -> ObjectFacts {
         metadata: UserMetadata::from([("mark".to_owned(), mark.to_string())]),
         tags: Tags::default(),
         content,
+        annotations: AnnotationSum::default(),
     }
 }
 
@@ -206,7 +208,28 @@ impl Lake {
             condition,
             by: BY,
             completes: None,
+            annotations: Vec::new(),
         }
+    }
+
+    pub(crate) fn new_annotation(&self, name: &str, mark: u8, body: Body) -> NewAnnotation {
+        let annotation = Annotation {
+            name: AnnotationName::new(name).expect("a valid name"),
+            bytes: body.extent.bytes(),
+            etag: etag(mark),
+            checksum: Checksum {
+                algorithm: ChecksumAlgorithm::Crc64Nvme,
+                scope: ChecksumScope::FullObject,
+                value: vec![mark; 8],
+            },
+            modified: self.now(),
+            extent: body.extent,
+        };
+        NewAnnotation { annotation, inline: body.inline, placements: body.placements }
+    }
+
+    pub(crate) fn annotated<'a>(&self, key: &'a ObjectKey, name: Option<VersionName>) -> Annotated<'a> {
+        Annotated { key, name, if_match: None, now: self.now(), by: BY }
     }
 
     /// Puts an object of one byte in the catalogue, marked.

@@ -2,6 +2,7 @@
 //! only what S3 promises, walked through row by row, raced, abandoned half-way and counted.
 
 mod agreement;
+mod annotations;
 mod audit;
 mod buckets;
 mod cost;

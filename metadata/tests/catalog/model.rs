@@ -40,6 +40,8 @@ pub(crate) struct ModelBucket {
     pub(crate) versioning: Versioning,
     pub(crate) keys: BTreeMap<String, Vec<ModelVersion>>,
     pub(crate) uploads: BTreeMap<UploadId, ModelUpload>,
+    /// Marks and bytes of annotations by version and name; also of versions that are gone.
+    pub(crate) annotations: BTreeMap<VersionId, BTreeMap<String, (ETag, u64)>>,
 }
 
 impl ModelBucket {
@@ -87,6 +89,12 @@ impl ModelBucket {
         }
         self.write(key, marker, None);
         (self.newest(key).map(ModelVersion::name), true, true)
+    }
+
+    /// The object whose annotations are concerned.
+    pub(crate) fn annotated(&self, key: &str, name: Option<VersionName>) -> Option<VersionId> {
+        let version = name.map_or_else(|| self.newest(key), |name| self.find(key, name))?;
+        version.object.as_ref().map(|_| version.id)
     }
 
     pub(crate) fn retag(&mut self, key: &str, name: Option<VersionName>, tags: Tags) -> bool {

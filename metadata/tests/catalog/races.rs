@@ -50,6 +50,15 @@ fn whatever_the_catalogue_does_may_move_between_threads() {
         movable(lake.catalog.set_object_tags(&bucket, &text, None, tags("t"), lake.now(), BY)).await.expect("a change");
         let scan = metadata::VersionScan { bucket: bucket.id, prefix: "", delimiter: None, after: None, limit: 1 };
         movable(lake.catalog.list_versions(scan)).await.expect("a listing");
+        let new = lake.new_annotation("a", 1, lake.body(1, 1, true));
+        let put = lake.catalog.put_annotation(&bucket, lake.annotated(&text, None), new);
+        let (version, _) = movable(put).await.expect("an annotation");
+        let name = kernel::AnnotationName::new("a").expect("a valid name");
+        movable(lake.catalog.annotation(version.id, &name)).await.expect("a read");
+        let scan = metadata::AnnotationScan { version: version.id, prefix: "", after: None, limit: 1 };
+        movable(lake.catalog.annotations(scan)).await.expect("a read");
+        let removed = lake.catalog.remove_annotation(&bucket, lake.annotated(&text, None), &name);
+        movable(removed).await.expect("a change");
         movable(lake.catalog.delete(&bucket, lake.deletion(&text, None, &ANY))).await.expect("a deletion");
         let upload = lake.start(&bucket, "k").await;
         movable(lake.catalog.put_part(&bucket, &upload, lake.new_part(1, lake.body(1, 1, true))))

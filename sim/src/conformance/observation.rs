@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{Entry, GetObject, ListObjects, ListUploads, ListVersions, Selection, UploadName};
-use kernel::{BucketName, ETag, ObjectKey, ReadCondition, UploadId, VersionId, VersionName, Versioning};
+use engine::{
+    AnnotationPlace, Entry, GetObject, ListAnnotations, ListObjects, ListUploads, ListVersions, Selection, UploadName,
+};
+use kernel::{
+    AnnotationName, BucketName, ETag, ObjectKey, ReadCondition, UploadId, VersionId, VersionName, Versioning,
+};
 
 use super::id;
 use crate::driver::perform;
@@ -18,7 +22,16 @@ use crate::world::World;
 const PAGE: usize = 3;
 
 /// A version as a client sees it: its facts and bytes, or nothing for a marker.
-type Seen = (VersionName, Option<(Known, Bytes)>);
+type Seen = (VersionName, Option<SeenObject>);
+
+/// An object as a client sees it.
+#[derive(Debug, PartialEq, Eq)]
+struct SeenObject {
+    known: Known,
+    bytes: Bytes,
+    /// Annotations by name.
+    annotations: Vec<(String, Bytes)>,
+}
 
 /// Number, entity tag and bytes of a part.
 type SeenPart = (u16, ETag, u64);
@@ -100,7 +113,7 @@ impl Reader<'_> {
                     return Err(format!("{listed:?} is not the newest, or is"));
                 }
                 let read = self.read(&listed.key, listed.version, versions.is_empty()).await?;
-                if read.as_ref().map(|(known, _)| known.etag) != listed.etag {
+                if read.as_ref().map(|object| object.known.etag) != listed.etag {
                     return Err(format!("{listed:?} reads as {read:?}"));
                 }
                 versions.push((listed.version, read));
@@ -112,7 +125,7 @@ impl Reader<'_> {
     }
 
     /// Reads a version by name and, where it is the newest, without: both must be the same.
-    async fn read(&self, key: &str, version: VersionName, is_latest: bool) -> Result<Option<(Known, Bytes)>, String> {
+    async fn read(&self, key: &str, version: VersionName, is_latest: bool) -> Result<Option<SeenObject>, String> {
         let get = GetObject {
             bucket: self.bucket.clone(),
             key: ObjectKey::new(key).map_err(|error| error.to_string())?,
@@ -120,6 +133,7 @@ impl Reader<'_> {
             selection: Selection::All,
             condition: ReadCondition::default(),
         };
+        let place = AnnotationPlace { bucket: get.bucket.clone(), key: get.key.clone(), version: get.version };
         let named = self.ask(Operation::Get(get.clone())).await;
         if is_latest {
             let current = self.ask(Operation::Get(GetObject { version: None, ..get })).await;
@@ -132,9 +146,40 @@ impl Reader<'_> {
             }
         }
         match named {
-            Answer::Read { known, range: None, body: Some(body) } => Ok(Some((known, body))),
+            Answer::Read { known, range: None, body: Some(bytes) } => {
+                let annotations = match known.annotations.is_empty() {
+                    true => Vec::new(),
+                    false => self.annotations(place).await?,
+                };
+                Ok(Some(SeenObject { known, bytes, annotations }))
+            }
             Answer::Refused(Refusal::Marker(_)) => Ok(None),
             other => Err(format!("`{key}` version {version:?} reads as {other:?}")),
+        }
+    }
+
+    /// Reads all annotations of a version, a page at a time.
+    async fn annotations(&self, place: AnnotationPlace) -> Result<Vec<(String, Bytes)>, String> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let list = ListAnnotations { place: place.clone(), prefix: String::new(), after, limit: PAGE };
+            let Answer::Annotations(rows, truncated) = self.ask(Operation::Annotations(list)).await else {
+                return Err("a listing of annotations failed".into());
+            };
+            after = rows.last().map(|(name, ..)| name.clone());
+            for (text, etag, _) in rows {
+                let name = AnnotationName::new(&text).map_err(|error| error.to_string())?;
+                let Answer::Annotation(bytes) = self.ask(Operation::GetAnnotation(place.clone(), name)).await else {
+                    return Err(format!("annotation `{text}` cannot be read"));
+                };
+                if etag.md5 != storage::md5_of(&bytes) {
+                    return Err(format!("annotation `{text}` is not what is listed"));
+                }
+                all.push((text, bytes));
+            }
+            if !truncated {
+                return Ok(all);
+            }
         }
     }
 
@@ -176,7 +221,16 @@ impl Observation {
         let buckets = lake.buckets.iter().map(|(name, bucket)| {
             let seen = |version: &crate::reference::Version| {
                 let object = version.object.as_ref();
-                (version.name, object.map(|object| (object.known(version.name), object.bytes.clone())))
+                let annotations = |object: &crate::reference::Object| {
+                    let all = object.annotations.iter();
+                    all.map(|(name, bytes)| (name.as_str().to_owned(), bytes.clone())).collect()
+                };
+                let seen = |object: &crate::reference::Object| SeenObject {
+                    known: object.known(version.name),
+                    bytes: object.bytes.clone(),
+                    annotations: annotations(object),
+                };
+                (version.name, object.map(seen))
             };
             let versions = bucket.keys.iter();
             let versions = versions.map(|(key, all)| (key.as_str().to_owned(), all.iter().map(seen).collect()));
@@ -226,7 +280,7 @@ impl Observation {
             let fits = match (operation, object) {
                 (Operation::Delete(_), None) => true,
                 (Operation::Delete(_), Some(_)) | (_, None) => false,
-                (_, Some((known, _))) => etag.is_none_or(|etag| etag == known.etag),
+                (_, Some(object)) => etag.is_none_or(|etag| etag == object.known.etag),
             };
             fits && !known.contains(name)
         });
@@ -263,7 +317,7 @@ fn first_difference(seen: Option<&SeenBucket>, right: Option<&SeenBucket>) -> St
             let versions = key.and_then(|key| bucket.versions.get(key));
             versions.map(|all| {
                 all.iter()
-                    .map(|(name, object)| (*name, object.as_ref().map(|(known, _)| known.clone())))
+                    .map(|(name, object)| (*name, object.as_ref().map(|object| object.known.clone())))
                     .collect::<Vec<_>>()
             })
         };

@@ -92,6 +92,7 @@ impl Reference {
             attributes: upload.attributes,
             parts: Some(sizes),
             upload: Some(name.id),
+            annotations: Default::default(),
         };
         self.bucket(&name.bucket)?.uploads.remove(&(name.key.clone(), name.id));
         self.write(&name.bucket, &name.key, object, chance)

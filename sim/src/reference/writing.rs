@@ -32,7 +32,9 @@ impl Reference {
             attributes.tags = tags.clone();
         }
         receive(&Upload { bytes: bytes.clone(), damage: None })?;
-        self.write(&copy.bucket, &copy.key, whole(bytes, attributes), chance)
+        let annotations = if copy.with_annotations { source.annotations } else { Default::default() };
+        let copied = Object { annotations, ..whole(bytes, attributes) };
+        self.write(&copy.bucket, &copy.key, copied, chance)
     }
 
     /// Puts an object on top of a key.
@@ -97,7 +99,7 @@ impl Bucket {
 /// An object put whole.
 pub(super) fn whole(bytes: Bytes, attributes: Attributes) -> Object {
     let etag = ETag { md5: storage::md5_of(&bytes), parts: None };
-    Object { bytes, etag, attributes, parts: None, upload: None }
+    Object { bytes, etag, attributes, parts: None, upload: None, annotations: Default::default() }
 }
 
 /// Takes a body in, or says what is wrong with it.

@@ -1,6 +1,6 @@
 use kernel::{
-    ChecksumAlgorithm, ChecksumScope, Content, ETag as ObjectETag, Headers, ObjectFacts, Sequence, Standing, Tags,
-    Timestamp as Instant, UploadId, UserMetadata, VersionId, VersionName,
+    AnnotationSum, ChecksumAlgorithm, ChecksumScope, Content, ETag as ObjectETag, Headers, ObjectFacts, Sequence,
+    Standing, Tags, Timestamp as Instant, UploadId, UserMetadata, VersionId, VersionName,
 };
 
 use super::*;
@@ -29,6 +29,7 @@ fn facts() -> Standing {
         metadata: UserMetadata::new(),
         tags: Tags::default(),
         content: Content::Parts { list: UploadId::from_bytes([2; 16]), count: 1 },
+        annotations: AnnotationSum::default(),
     }))
 }
 

@@ -1,6 +1,6 @@
 use kernel::{
-    ByteRange, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag as ObjectETag, Headers, ObjectFacts,
-    ObjectKey, Sequence, Standing, Tags, Timestamp as Instant, UploadId, UserMetadata, Version, VersionId,
+    AnnotationSum, ByteRange, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag as ObjectETag, Headers,
+    ObjectFacts, ObjectKey, Sequence, Standing, Tags, Timestamp as Instant, UploadId, UserMetadata, Version, VersionId,
 };
 
 use super::*;
@@ -19,6 +19,7 @@ fn info() -> ObjectInfo {
         metadata: UserMetadata::from([("a".to_owned(), "1".to_owned())]),
         tags: Tags::new([("t".to_owned(), "v".to_owned())], Tags::OBJECT_MAX).expect("tags"),
         content: Content::Parts { list: UploadId::from_bytes([2; 16]), count: 2 },
+        annotations: AnnotationSum::default(),
     };
     let version = Version {
         key: ObjectKey::new("k").expect("a key"),
