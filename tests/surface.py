@@ -17,6 +17,7 @@ from compatibility import choices_of
 
 CONTENT = b"what is stored"
 TAGS = {"TagSet": [{"Key": "a", "Value": "b"}]}
+OWNED = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
 AES256 = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
 CORS = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
 WEBSITE = {"IndexDocument": {"Suffix": "index.html"}}
@@ -59,6 +60,16 @@ class World:
 
     def new(self, versioning=None):
         return {"Bucket": new_bucket(self.s3, "surface", versioning)}
+
+    def owned(self):
+        owned = self.new()
+        self.s3.put_bucket_ownership_controls(**owned, OwnershipControls=OWNED)
+        return owned
+
+    def grants(self):
+        """The access control list that stands."""
+        told = self.s3.get_bucket_acl(Bucket=self.bucket)
+        return {"Grants": told["Grants"], "Owner": told["Owner"]}
 
     def unused(self):
         return {"Bucket": f"unused-{secrets.token_hex(6)}"}
@@ -127,6 +138,8 @@ OFFERED = {
     "CreateMultipartUpload": lambda world: world.named(Key="parts"),
     "DeleteBucket": lambda world: world.new(),
     "DeleteBucketCors": lambda world: world.shared(),
+    "DeleteBucketEncryption": lambda world: world.named(),
+    "DeleteBucketOwnershipControls": lambda world: world.owned(),
     "DeleteBucketTagging": lambda world: world.tagged(),
     "DeleteBucketWebsite": lambda world: world.website(),
     "DeleteObject": lambda world: world.doomed(),
@@ -137,6 +150,8 @@ OFFERED = {
     "GetBucketCors": lambda world: world.shared(),
     "GetBucketEncryption": lambda world: world.named(),
     "GetBucketLocation": lambda world: world.named(),
+    "GetBucketLogging": lambda world: world.named(),
+    "GetBucketOwnershipControls": lambda world: world.owned(),
     "GetBucketRequestPayment": lambda world: world.named(),
     "GetBucketTagging": lambda world: world.tagged(),
     "GetBucketVersioning": lambda world: world.named(),
@@ -156,11 +171,16 @@ OFFERED = {
     "ListObjectsV2": lambda world: world.named(),
     "ListParts": lambda world: world.upload(),
     "PutBucketCors": lambda world: world.named(CORSConfiguration=CORS),
+    "PutBucketAcl": lambda world: world.named(ACL="private"),
     "PutBucketEncryption": lambda world: world.named(ServerSideEncryptionConfiguration=AES256),
+    "PutBucketLogging": lambda world: world.named(BucketLoggingStatus={}),
+    "PutBucketOwnershipControls": lambda world: world.new() | {"OwnershipControls": OWNED},
+    "PutBucketRequestPayment": lambda world: world.new() | {"RequestPaymentConfiguration": {"Payer": "Requester"}},
     "PutBucketTagging": lambda world: world.named(Tagging=TAGS),
     "PutBucketVersioning": lambda world: world.named(VersioningConfiguration={"Status": "Enabled"}),
     "PutBucketWebsite": lambda world: world.named(WebsiteConfiguration=WEBSITE),
     "PutObject": lambda world: world.named(Key="put", Body=CONTENT),
+    "PutObjectAcl": lambda world: world.object | {"ACL": "private"},
     "PutObjectAnnotation": lambda world: world.object | {"AnnotationName": "a", "AnnotationPayload": CONTENT},
     "PutObjectTagging": lambda world: world.object | {"Tagging": TAGS},
     "UploadPart": lambda world: world.upload() | {"PartNumber": 1, "Body": CONTENT},
@@ -239,6 +259,21 @@ def mine_alone(world, request, answer):
     told = world.s3.get_object_acl(**place) if "Key" in place else world.s3.get_bucket_acl(**place)
     grants = [(grant["Grantee"]["ID"], grant["Permission"]) for grant in told["Grants"]]
     assert grants == [(world.owner, "FULL_CONTROL")]
+
+
+def owned(world, request, answer):
+    [rule] = world.s3.get_bucket_ownership_controls(Bucket=request["Bucket"])["OwnershipControls"]["Rules"]
+    controls = request.get("OwnershipControls", {"Rules": [request]})
+    assert rule["ObjectOwnership"] == controls["Rules"][0]["ObjectOwnership"]
+
+
+def paid(world, request, answer):
+    said = world.s3.get_bucket_request_payment(Bucket=request["Bucket"])
+    assert said["Payer"] == request["RequestPaymentConfiguration"]["Payer"]
+
+
+def born_tagged(world, request, answer):
+    assert world.s3.get_bucket_tagging(Bucket=request["Bucket"])["TagSet"] == TAGS["TagSet"]
 
 
 def checksum_kept(world, request, answer):
@@ -332,6 +367,8 @@ def conditional(name, other_or_function, status=412):
 
 
 OTHERS = "NotImplemented"
+NO_LISTS = "AccessControlListNotSupported"
+NO_LISTS_AT_BIRTH = "InvalidBucketAclWithObjectOwnership"
 GRANT = f'id="{STRANGER}"'
 KEY = base64.b64encode(b"k" * 32).decode()
 KEY_MD5 = base64.b64encode(hashlib.md5(b"k" * 32).digest()).decode()
@@ -383,12 +420,9 @@ PROBES = {
     "ExpectedBucketOwner": works(so_anyway, lambda world, _: world.owner) + refused("AccessDenied", STRANGER),
     "ExpectedSourceBucketOwner": works(so_anyway, lambda world, _: world.owner) + refused("AccessDenied", STRANGER),
     "RequestPayer": works(untold("RequestCharged"), "requester"),
-    "ACL": each(mine_alone, "private", "bucket-owner-full-control"),
-    "GrantFullControl": refused(OTHERS, GRANT),
-    "GrantRead": refused(OTHERS, GRANT),
-    "GrantReadACP": refused(OTHERS, GRANT),
-    "GrantWrite": refused(OTHERS, GRANT),
-    "GrantWriteACP": refused(OTHERS, GRANT),
+    "ACL": each(mine_alone, "private", "bucket-owner-full-control", code=NO_LISTS),
+    "CreateBucket.ACL": each(mine_alone, "private", "bucket-owner-full-control", code=NO_LISTS_AT_BIRTH),
+    "AccessControlPolicy": works(mine_alone, lambda world, _: world.grants()) + refused(NO_LISTS, {"Grants": []}),
     "ServerSideEncryption": each(told("ServerSideEncryption", "AES256"), "AES256"),
     "SSEKMSKeyId": refused(OTHERS, "key"),
     "SSEKMSEncryptionContext": refused(OTHERS, "e30="),
@@ -422,13 +456,21 @@ PROBES = {
     "UploadPart.ChecksumAlgorithm": works(compared, *digests.ALGORITHMS) + refused("InvalidRequest", *BY_BOTO3),
     "CopyObject.ChecksumAlgorithm": each(checksum_kept, *digests.ALGORITHMS, code="InvalidRequest"),
     "CreateMultipartUpload.ChecksumAlgorithm": each(checksum_kept, *digests.ALGORITHMS, code="InvalidRequest"),
-    "CreateBucket.ObjectOwnership": each(so_anyway, "BucketOwnerEnforced"),
+    "CreateBucket.ObjectOwnership": each(owned, "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"),
+    "PutBucketOwnershipControls.OwnershipControls.Rules.ObjectOwnership": each(
+        owned, "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"
+    ),
+    "RequestPaymentConfiguration.Payer": each(paid, "BucketOwner", "Requester"),
+    "BucketLoggingStatus.LoggingEnabled": refused(
+        OTHERS, lambda world, _: {"TargetBucket": world.bucket, "TargetPrefix": "x"}
+    ),
+    "PutObjectAcl.VersionId": works(mine_alone, lambda world, _: world.version),
     "CreateBucket.BucketNamespace": refused(OTHERS, "account-regional", "global"),
     "CreateBucketConfiguration.LocationConstraint": works(so_anyway, "us-east-1")
     + refused("IllegalLocationConstraintException", "eu-central-1"),
     "CreateBucketConfiguration.Location": refused(OTHERS, {"Type": "AvailabilityZone", "Name": "x"}),
     "CreateBucketConfiguration.Bucket": refused(OTHERS, {"Type": "Directory"}),
-    "CreateBucketConfiguration.Tags": refused(OTHERS, TAGS["TagSet"]),
+    "CreateBucketConfiguration.Tags": works(born_tagged, TAGS["TagSet"]),
     "ListBuckets.BucketRegion": works(told("Buckets", []), "eu-central-1"),
     "DeleteObjectTagging.VersionId": works(tags_gone, lambda world, request: world.head(request)["VersionId"]),
     "GetObjectAttributes.VersionId": works(told("ETag", MATCH.strip('"')), lambda world, _: world.version),
@@ -456,6 +498,8 @@ PROBES = {
     "CompleteMultipartUpload.ChecksumSHA1": whole_checksum("SHA1"),
     "CompleteMultipartUpload.ChecksumSHA256": whole_checksum("SHA256"),
 }
+for grant in ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP"):
+    PROBES |= {grant: refused(NO_LISTS, GRANT), f"CreateBucket.{grant}": refused(NO_LISTS_AT_BIRTH, GRANT)}
 PROBES |= {
     f"CompleteMultipartUpload.MultipartUpload.Parts.Checksum{name}": refused("InvalidRequest", "AAAAAAAAAAA=")
     for name in UNKEPT

@@ -149,15 +149,29 @@ def test_bucket_tags(s3, bucket):
         s3.get_bucket_tagging(Bucket=bucket)
 
 
+def test_tags_at_birth(s3):
+    name = f"tagged-{secrets.token_hex(6)}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"Tags": tags(3)["TagSet"]})
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags(3)["TagSet"]
+    for bad in (tags(51)["TagSet"], tags(1)["TagSet"] * 2, [{"Key": "aws:x", "Value": "v"}]):
+        other = f"tagged-{secrets.token_hex(6)}"
+        with refused(400, "InvalidTag"):
+            s3.create_bucket(Bucket=other, CreateBucketConfiguration={"Tags": bad})
+        with refused(404):
+            s3.head_bucket(Bucket=other)
+    # us-east-1 lets one make one's own bucket again, but not with other tags.
+    with refused(409, "BucketAlreadyOwnedByYou"):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"Tags": tags(1)["TagSet"]})
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags(3)["TagSet"]
+
+
 RULE = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
 NOT_YET = [
     ("put_bucket_policy", {"Policy": '{"Version":"2012-10-17","Statement":[]}'}),
     ("put_bucket_lifecycle_configuration", {"LifecycleConfiguration": {"Rules": [RULE]}}),
     ("put_object_lock_configuration", {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}}),
     ("put_bucket_notification_configuration", {"NotificationConfiguration": {}}),
-    ("put_bucket_acl", {"ACL": "public-read"}),
     ("put_public_access_block", {"PublicAccessBlockConfiguration": {"BlockPublicAcls": True}}),
-    ("put_bucket_logging", {"BucketLoggingStatus": {}}),
 ]
 
 
@@ -168,9 +182,13 @@ def test_a_configuration_that_would_have_no_effect_is_refused(s3, bucket, operat
 
 
 def test_a_bucket_with_a_promise_we_cannot_keep_is_not_made(s3):
-    for promise in ({"ObjectLockEnabledForBucket": True}, {"ACL": "public-read"}):
+    for promise, status, code in (
+        ({"ObjectLockEnabledForBucket": True}, 501, "NotImplemented"),
+        ({"ACL": "public-read"}, 400, "InvalidBucketAclWithObjectOwnership"),
+        ({"ACL": "public-read", "ObjectOwnership": "ObjectWriter"}, 501, "NotImplemented"),
+    ):
         name = f"promise-{secrets.token_hex(6)}"
-        with refused(501, "NotImplemented"):
+        with refused(status, code):
             s3.create_bucket(Bucket=name, **promise)
         with refused(404):
             s3.head_bucket(Bucket=name)

@@ -228,6 +228,38 @@ def test_a_part_with_another_algorithm_is_refused(s3, bucket):
     assert "Parts" not in s3.list_parts(**named)
 
 
+@pytest.mark.parametrize("algorithm", COMPOSITE)
+def test_a_composite_completion_names_every_checksum_of_its_parts(s3, bucket, algorithm):
+    named, parts = upload(s3, bucket, PARTS, algorithm, ChecksumType="COMPOSITE")
+    bare = dict(parts[1])
+    bare.pop(f"Checksum{algorithm}")
+    with refused(400, "InvalidRequest") as caught:
+        s3.complete_multipart_upload(MultipartUpload={"Parts": [parts[0], bare]}, **named)
+    assert "part 2" in caught.value.response["Error"]["Message"]
+    expected = digests.composite(algorithm, *PARTS)
+    # With the number of parts, as answers give it, and without.
+    wrong, right = (f"Checksum{algorithm}", expected.replace("-2", "-3")), (f"Checksum{algorithm}", expected)
+    with refused(400, "BadDigest", "InvalidRequest"):
+        s3.complete_multipart_upload(MultipartUpload={"Parts": parts}, **dict([wrong]), **named)
+    told = s3.complete_multipart_upload(MultipartUpload={"Parts": parts}, **dict([right]), **named)
+    assert told[f"Checksum{algorithm}"] == expected
+
+
+@pytest.mark.parametrize("algorithm", FULL_OBJECT)
+def test_a_full_object_completion_need_not_name_them(s3, bucket, algorithm):
+    named, parts = upload(s3, bucket, PARTS, algorithm, ChecksumType="FULL_OBJECT")
+    bare = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
+    with refused(400, "InvalidRequest"):
+        s3.complete_multipart_upload(MultipartUpload={"Parts": bare}, ChecksumType="COMPOSITE", **named)
+    other = "CRC32" if algorithm != "CRC32" else "CRC32C"
+    with refused(400, "InvalidRequest"):
+        value = {f"Checksum{other}": digests.text(other, b"".join(PARTS))}
+        s3.complete_multipart_upload(MultipartUpload={"Parts": bare}, **value, **named)
+    told = s3.complete_multipart_upload(MultipartUpload={"Parts": bare}, **named)
+    assert told[f"Checksum{algorithm}"] == digests.text(algorithm, b"".join(PARTS))
+    assert told["ChecksumType"] == "FULL_OBJECT"
+
+
 def test_completion_with_wrong_part_checksums(s3, bucket):
     named, parts = upload(s3, bucket, PARTS, "SHA256")
     wrong = [dict(parts[0], ChecksumSHA256=digests.wrong("SHA256")), parts[1]]

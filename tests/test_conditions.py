@@ -6,7 +6,7 @@ import datetime
 import pytest
 from botocore.exceptions import ClientError
 
-from answers import etag, fetch, headers, keys_of, new_bucket, outcome, refused, status
+from answers import etag, fetch, headers, keys_of, new_bucket, outcome, refused, refused_with, status
 
 CONTENT = b"as it was first"
 HERE, OTHER = etag(CONTENT), etag(b"something else")
@@ -118,6 +118,48 @@ def test_delete_only_if_unchanged(s3, bucket):
     assert fetch(s3, bucket, "k") == CONTENT
     assert status(s3.delete_object(Bucket=bucket, Key="k", IfMatch=HERE)) == 204
     assert keys_of(s3.list_objects_v2(Bucket=bucket)) == []
+
+
+def test_delete_only_what_exists(s3, bucket, versioned):
+    for place in (bucket, versioned):
+        with refused_with((404, "NoSuchKey"), (412, "PreconditionFailed")):
+            s3.delete_object(Bucket=place, Key="none", IfMatch="*")
+        s3.put_object(Bucket=place, Key="k", Body=CONTENT)
+        assert status(s3.delete_object(Bucket=place, Key="k", IfMatch="*")) == 204
+        with refused_with((404, "NoSuchKey"), (412, "PreconditionFailed")):
+            s3.delete_object(Bucket=place, Key="k", IfMatch="*")
+    assert len(s3.list_object_versions(Bucket=versioned)["DeleteMarkers"]) == 1
+
+
+def test_delete_of_many_judges_each_for_itself(s3, bucket):
+    for key in "abc":
+        s3.put_object(Bucket=bucket, Key=key, Body=CONTENT)
+    objects = [
+        {"Key": "a", "ETag": HERE},
+        {"Key": "b", "ETag": OTHER},
+        {"Key": "c", "ETag": "*"},
+        {"Key": "none", "ETag": "*"},
+        {"Key": "none at all"},
+    ]
+    told = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+    assert sorted(entry["Key"] for entry in told["Deleted"]) == ["a", "c", "none at all"]
+    codes = {entry["Key"]: entry["Code"] for entry in told["Errors"]}
+    assert codes["b"] == "PreconditionFailed" and codes["none"] in ("NoSuchKey", "PreconditionFailed")
+    assert keys_of(s3.list_objects_v2(Bucket=bucket)) == ["b"]
+
+
+DIRECTORY_BUCKETS_ONLY = [
+    {"IfMatchSize": len(CONTENT)},
+    {"IfMatchLastModifiedTime": "2030-01-01T00:00:00Z"},
+]
+
+
+@pytest.mark.parametrize("condition", DIRECTORY_BUCKETS_ONLY, ids=lambda condition: next(iter(condition)))
+def test_conditions_of_directory_buckets_are_refused(s3, bucket, condition):
+    s3.put_object(Bucket=bucket, Key="k", Body=CONTENT)
+    with refused(501, "NotImplemented"):
+        s3.delete_object(Bucket=bucket, Key="k", **condition)
+    assert fetch(s3, bucket, "k") == CONTENT
 
 
 @pytest.mark.parametrize("length", [10, 300_000], ids=["inline", "blob"])

@@ -93,6 +93,59 @@ def test_a_copy_onto_itself_must_change_something(s3, source):
     assert got["Metadata"] == {"new": "yes"} and got["Body"].read() == CONTENT
 
 
+def test_naming_class_or_encryption_is_reason_enough_to_copy_onto_itself(s3, source):
+    for options in ({"StorageClass": "STANDARD"}, {"ServerSideEncryption": "AES256"}):
+        s3.copy_object(Bucket=source, Key="from", CopySource=f"{source}/from", **options)
+        head = s3.head_object(Bucket=source, Key="from")
+        assert (head["Metadata"], head["ContentType"]) == ({"a": "1"}, "a/b")
+        assert tag_set(s3, source, "from") == {"t": "1", "u": "2"} and fetch(s3, source, "from") == CONTENT
+    with refused(400, "InvalidStorageClass"):
+        s3.copy_object(Bucket=source, Key="from", CopySource=f"{source}/from", StorageClass="GLACIER")
+
+
+def redirect(s3, bucket, key):
+    return s3.head_object(Bucket=bucket, Key=key).get("WebsiteRedirectLocation")
+
+
+def test_a_redirect_is_never_copied_and_may_always_be_given(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="from", Body=b"x", WebsiteRedirectLocation="/old", ContentType="a/b")
+    copy = lambda **options: s3.copy_object(CopySource=f"{bucket}/from", Bucket=bucket, **options)
+    for directive in ({}, {"MetadataDirective": "COPY"}, {"MetadataDirective": "REPLACE"}):
+        copy(Key="to", **directive)
+        assert redirect(s3, bucket, "to") is None
+        copy(Key="to", WebsiteRedirectLocation="/new", **directive)
+        assert redirect(s3, bucket, "to") == "/new"
+        kept = "binary/octet-stream" if directive.get("MetadataDirective") == "REPLACE" else "a/b"
+        assert s3.head_object(Bucket=bucket, Key="to")["ContentType"] == kept
+    with refused(400, "InvalidRedirectLocation"):
+        copy(Key="to", WebsiteRedirectLocation="nowhere")
+    copy(Key="from", WebsiteRedirectLocation="/new")
+    assert redirect(s3, bucket, "from") == "/new" and fetch(s3, bucket, "from") == b"x"
+
+
+def test_a_source_beyond_the_bound_of_one_request(new_lake):
+    lake = new_lake(environment={"TWINLAKE_OBJECTS_BODY_BYTES_MAX": "1000", "TWINLAKE_OBJECTS_PART_BYTES_MIN": "1"})
+    s3 = lake.start().client()
+    bucket = new_bucket(s3)
+    upload = {"Bucket": bucket, "Key": "from"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+    parts = [
+        {"PartNumber": number, "ETag": s3.upload_part(PartNumber=number, Body=b"x" * 600, **upload)["ETag"]}
+        for number in (1, 2)
+    ]
+    s3.complete_multipart_upload(MultipartUpload={"Parts": parts}, **upload)
+    with refused(400, "InvalidRequest"):
+        s3.copy_object(Bucket=bucket, Key="to", CopySource=f"{bucket}/from")
+    target = {"Bucket": bucket, "Key": "to"}
+    target["UploadId"] = s3.create_multipart_upload(**target)["UploadId"]
+    with refused(400, "InvalidRequest"):
+        s3.upload_part_copy(PartNumber=1, CopySource=f"{bucket}/from", **target)
+    told = s3.upload_part_copy(PartNumber=1, CopySource=f"{bucket}/from", CopySourceRange="bytes=100-1099", **target)
+    part = {"PartNumber": 1, "ETag": told["CopyPartResult"]["ETag"]}
+    s3.complete_multipart_upload(MultipartUpload={"Parts": [part]}, **target)
+    assert fetch(s3, bucket, "to") == b"x" * 1000
+
+
 def test_another_checksum_on_the_way(s3, source):
     told = s3.copy_object(Bucket=source, Key="to", CopySource=f"{source}/from", ChecksumAlgorithm="CRC32C")
     assert told["CopyObjectResult"]["ChecksumCRC32C"] == digests.text("CRC32C", CONTENT)

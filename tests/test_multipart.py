@@ -3,7 +3,6 @@
 import concurrent.futures
 
 import pytest
-from botocore.exceptions import ClientError
 
 from answers import (
     MIB,
@@ -202,15 +201,39 @@ def test_wrong_completions_change_nothing(s3, under_way, bend, codes):
     assert [part["PartNumber"] for part in s3.list_parts(**upload)["Parts"]] == [1, 2, 3, 4]
 
 
+def answer(told):
+    return {name: told.get(name) for name in ("ETag", "VersionId", "ChecksumCRC64NVME", "ChecksumType", "Location")}
+
+
 def test_completion_again_has_the_same_outcome(s3, bucket):
     upload = begin(s3, bucket)
     part = send(s3, upload, 1, b"x")
-    tag = complete(s3, upload, [part])["ETag"]
-    try:
-        assert complete(s3, upload, [part])["ETag"] == tag
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == "NoSuchUpload"
+    first = complete(s3, upload, [part], IfNoneMatch="*")
+    for options in ({}, {"IfNoneMatch": "*"}, {"MpuObjectSize": 1}):
+        assert answer(complete(s3, upload, [part], **options)) == answer(first)
+    assert headers(first)["x-lake-sequence"] == headers(complete(s3, upload, [part]))["x-lake-sequence"]
     assert fetch(s3, bucket, "k") == b"x"
+    with refused(404, "NoSuchUpload"):
+        s3.list_parts(**upload)
+
+
+def test_completion_again_must_name_the_same(s3, bucket):
+    upload = begin(s3, bucket)
+    parts = [send(s3, upload, 1, FIRST), send(s3, upload, 2, LAST)]
+    first = complete(s3, upload, parts)
+    others = [
+        (parts[:1], "InvalidPart"),
+        (parts[1:], "InvalidPart"),
+        (parts[::-1], "InvalidPartOrder"),
+        ([parts[0], dict(parts[1], ETag=parts[0]["ETag"])], "InvalidPart"),
+        (parts + [dict(parts[1], PartNumber=3)], "InvalidPart"),
+    ]
+    for other, code in others:
+        with refused(400, code):
+            complete(s3, upload, other)
+    with refused(400, "InvalidRequest"):
+        complete(s3, upload, parts, MpuObjectSize=1)
+    assert answer(complete(s3, upload, parts)) == answer(first)
 
 
 def test_completion_retried_after_an_overwrite_brings_nothing_back(s3, bucket):
@@ -218,8 +241,38 @@ def test_completion_retried_after_an_overwrite_brings_nothing_back(s3, bucket):
     part = send(s3, upload, 1, b"uploaded")
     complete(s3, upload, [part])
     s3.put_object(Bucket=bucket, Key="k", Body=b"newer")
-    outcome(complete, s3, upload, [part])
+    with refused(404, "NoSuchUpload"):
+        complete(s3, upload, [part])
     assert fetch(s3, bucket, "k") == b"newer"
+    s3.delete_object(Bucket=bucket, Key="k")
+    with refused(404, "NoSuchUpload"):
+        complete(s3, upload, [part])
+    assert keys_of(s3.list_objects_v2(Bucket=bucket)) == []
+
+
+def test_completion_again_names_its_version_while_that_stands(s3, versioned):
+    upload = begin(s3, versioned)
+    part = send(s3, upload, 1, b"uploaded")
+    first = complete(s3, upload, [part])
+    s3.put_object(Bucket=versioned, Key="k", Body=b"newer")
+    assert answer(complete(s3, upload, [part])) == answer(first)
+    s3.delete_object(Bucket=versioned, Key="k")
+    s3.put_bucket_versioning(Bucket=versioned, VersioningConfiguration={"Status": "Suspended"})
+    assert answer(complete(s3, upload, [part])) == answer(first)
+    with refused(404, "NoSuchKey"):
+        fetch(s3, versioned, "k")
+    s3.delete_object(Bucket=versioned, Key="k", VersionId=first["VersionId"])
+    with refused(404, "NoSuchUpload"):
+        complete(s3, upload, [part])
+
+
+def test_completions_at_once_make_one_version(s3, versioned):
+    upload = begin(s3, versioned)
+    parts = [send(s3, upload, 1, FIRST), send(s3, upload, 2, LAST)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda _: complete(s3, upload, parts), range(8)))
+    assert len({one["VersionId"] for one in told}) == 1 == len({one["ETag"] for one in told})
+    assert len(s3.list_object_versions(Bucket=versioned)["Versions"]) == 1
 
 
 def test_conditional_completion(s3, bucket):

@@ -46,6 +46,11 @@ BAD = {
     "long name": ({"n" * 129: "v"}, ("InvalidTag",)),
     "long value": ({"n": "v" * 257}, ("InvalidTag",)),
     "reserved": ({"aws:x": "v"}, ("InvalidTag",)),
+    "reserved in capitals": ({"AWS:x": "v"}, ("InvalidTag",)),
+    "sign in name": ({"a&b": "v"}, ("InvalidTag",)),
+    "sign in value": ({"a": "v;w"}, ("InvalidTag",)),
+    "emoji": ({"a": "\U0001f32c"}, ("InvalidTag",)),
+    "line break": ({"a": "v\nw"}, ("InvalidTag",)),
 }
 
 
@@ -75,6 +80,7 @@ BAD_HEADERS = [
     "n" * 129 + "=v",
     "aws:a=b",
     "a=" + "v" * 257,
+    "a=%23",
 ]
 
 

@@ -69,7 +69,7 @@ impl Lake {
     async fn bucket(&self, name: &str) -> Arc<Bucket> {
         let name = BucketName::new(name).expect("a name");
         let region = Region::new("us-east-1").expect("a region");
-        self.catalog.create_bucket(&name, &region, NOW, "bench").await.expect("a bucket")
+        self.catalog.create_bucket(metadata::NewBucket::plain(&name, &region, NOW, "bench")).await.expect("a bucket")
     }
 
     async fn fill(&self, bucket: &Bucket, keys: u64) {

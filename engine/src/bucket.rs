@@ -1,11 +1,12 @@
 //! Buckets: made, listed, set up and removed.
 
+use kernel::settings::BucketSettings;
 use kernel::{BucketName, Caller, Region, Sequence, Tags, Versioning};
-use metadata::Bucket;
+use metadata::{Bucket, NewBucket};
 use policy::{Action, Question};
 
 use crate::facts::BucketFacts;
-use crate::{BucketInfo, Engine, Error, Missing, Result};
+use crate::{BucketInfo, CreateBucket, Engine, Error, Missing, Result};
 
 pub(crate) fn info(bucket: &Bucket) -> BucketInfo {
     BucketInfo {
@@ -18,15 +19,30 @@ pub(crate) fn info(bucket: &Bucket) -> BucketInfo {
 }
 
 impl Engine {
-    /// Makes a bucket. Versioning starts out unversioned.
+    /// Makes a bucket. Versioning starts out unversioned. Whoever gives it tags or an ownership needs leave for these too.
     ///
     /// # Errors
-    /// `AlreadyExists` when the name is taken.
-    pub async fn create_bucket(&self, caller: &Caller, name: BucketName) -> Result<BucketInfo> {
-        let (action, facts) = (Action::CreateBucket, Sequence::ZERO);
-        policy::decide(&Question { caller, action, bucket: Some(&name), key: None, version: None, facts })?;
-        let bucket = self.catalog.create_bucket(&name, &self.region, self.clock.now(), &caller.to_string()).await?;
-        Ok(info(&bucket))
+    /// `AlreadyExists` when the name is taken; `Denied`.
+    pub async fn create_bucket(&self, caller: &Caller, create: CreateBucket) -> Result<BucketInfo> {
+        let CreateBucket { name, tags, ownership } = create;
+        let needed = [
+            Some(Action::CreateBucket),
+            Some(Action::PutBucketTagging).filter(|_| !tags.is_empty()),
+            ownership.map(|_| Action::PutBucketOwnershipControls),
+        ];
+        for action in needed.into_iter().flatten() {
+            let (bucket, facts) = (Some(&name), Sequence::ZERO);
+            policy::decide(&Question { caller, action, bucket, key: None, version: None, facts })?;
+        }
+        let new = NewBucket {
+            name: &name,
+            region: &self.region,
+            tags,
+            settings: BucketSettings { ownership, ..BucketSettings::default() },
+            now: self.clock.now(),
+            by: &caller.to_string(),
+        };
+        Ok(info(&*self.catalog.create_bucket(new).await?))
     }
 
     /// What is known of a bucket.

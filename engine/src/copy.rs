@@ -22,8 +22,11 @@ impl Engine {
         let permit = self.permit(caller, Action::PutObject, &facts, Some((&copy.key, None)))?;
         self.expect(&permit, &facts, &copy.key, &copy.condition).await?;
         let onto_itself = copy.source.bucket == copy.bucket && copy.source.key == copy.key;
-        let changes_nothing =
-            copy.replace_metadata.is_none() && copy.replace_tags.is_none() && copy.algorithm.is_none();
+        let changes_nothing = copy.replace_metadata.is_none()
+            && copy.replace_tags.is_none()
+            && copy.website_redirect.is_none()
+            && copy.algorithm.is_none()
+            && !copy.says_how_to_store;
         if onto_itself && copy.source.version.is_none() && changes_nothing {
             return Err(Error::Invalid(Fault::Request(
                 "this copy request is illegal because it is trying to copy an object to itself without changing the \
@@ -33,8 +36,13 @@ impl Engine {
         }
         let (read, source_version) = self.read_source(caller, &copy.source, Selection::All).await?;
         let object = read.info.version.object().ok_or(Error::Bug("a marker was copied"))?;
-        let (headers, metadata) =
+        if object.bytes > self.settings.body_bytes_max {
+            return Err(source_too_large(self.settings.body_bytes_max));
+        }
+        let (mut headers, metadata) =
             copy.replace_metadata.clone().unwrap_or_else(|| (object.headers.clone(), object.metadata.clone()));
+        // Source: Amazon S3 API, *CopyObject*, `x-amz-website-redirect-location`: never copied.
+        headers.website_redirect = copy.website_redirect.clone();
         let tags = copy.replace_tags.clone().unwrap_or_else(|| object.tags.clone());
         let algorithm = copy.algorithm.unwrap_or(object.checksum.algorithm);
         let bytes = object.bytes;
@@ -92,6 +100,12 @@ impl Engine {
         let name = read.info.versioned.then(|| read.info.version.name());
         Ok((read, name))
     }
+}
+
+/// Source: Amazon S3 API, *CopyObject*: beyond 5 GiB an object is copied in parts.
+pub(crate) fn source_too_large(max: u64) -> Error {
+    let text = "the specified copy source is larger than the maximum allowable size for a copy source";
+    Error::Invalid(Fault::Request(format!("{text}: {max}")))
 }
 
 fn not_modified_header(condition: &ReadCondition) -> &'static str {

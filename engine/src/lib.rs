@@ -46,9 +46,9 @@ pub use cors::{CorsAnswer, CorsRequest, CorsVerdict};
 pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
 pub use request::{
     Attributes, Body, BucketInfo, BucketUsage, Bytestream, CompleteUpload, Copied, CopyObject, CopyPart, CopySource,
-    CreateUpload, DeleteObject, Deleted, Entry, GetObject, ListObjects, ListUploads, ListVersions, ListedVersion,
-    NamedPart, ObjectInfo, ObjectParts, ObjectRead, Page, PartPage, PutObject, PutPart, Selection, Trailer,
-    UploadChecksum, UploadInfo, UploadName, Written,
+    CreateBucket, CreateUpload, DeleteObject, Deleted, Entry, GetObject, ListObjects, ListUploads, ListVersions,
+    ListedVersion, NamedPart, ObjectInfo, ObjectParts, ObjectRead, Page, PartPage, PutObject, PutPart, Selection,
+    Trailer, UploadChecksum, UploadInfo, UploadName, Written,
 };
 pub use stale_uploads::{StaleUploadSettings, StaleUploads};
 pub use sweep::{Sweep, SweepSettings};

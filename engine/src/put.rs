@@ -1,6 +1,8 @@
 //! Writing an object in one request.
 
-use kernel::{AnnotationSum, BlobId, BucketName, Caller, Content, ObjectFacts, ObjectKey, Placement, VersionId, WriteCondition};
+use kernel::{
+    AnnotationSum, BlobId, BucketName, Caller, Content, ObjectFacts, ObjectKey, Placement, VersionId, WriteCondition,
+};
 use metadata::NewVersion;
 use policy::{Action, Permit};
 use storage::Hint;

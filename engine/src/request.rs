@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use kernel::settings::Quota;
+use kernel::settings::{Ownership, Quota};
 use kernel::{
     BucketName, ByteRange, Checksum, ChecksumAlgorithm, ETag, Headers, ObjectKey, Part, ReadCondition, Region,
     Sequence, Tags, Timestamp, UploadId, UserMetadata, Version, VersionName, Versioning, WriteCondition,
@@ -38,6 +38,24 @@ pub struct BucketUsage {
     pub bytes: u64,
     /// How much it may hold, where that is bounded.
     pub quota: Option<Quota>,
+}
+
+/// Makes a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateBucket {
+    /// Its name.
+    pub name: BucketName,
+    /// Its tags.
+    pub tags: Tags,
+    /// Who owns what others write; none means bucket owner enforced.
+    pub ownership: Option<Ownership>,
+}
+
+impl CreateBucket {
+    /// A bucket with nothing but a name.
+    pub fn named(name: BucketName) -> Self {
+        Self { name, tags: Tags::default(), ownership: None }
+    }
 }
 
 /// Reads the checksum that came behind the body. Called once, after the body's end.
@@ -177,10 +195,15 @@ pub struct CopyObject {
     pub replace_metadata: Option<(Headers, UserMetadata)>,
     /// New tags; none to keep the source's.
     pub replace_tags: Option<Tags>,
+    /// Where a website redirects requests for the copy to; never taken from the source.
+    pub website_redirect: Option<String>,
     /// Another checksum algorithm; none to keep the source's.
     pub algorithm: Option<ChecksumAlgorithm>,
     /// Whether the source's annotations come along.
     pub with_annotations: bool,
+    /// Whether the request says how the copy is to be stored, if only what is so anyway: then a copy onto itself has a
+    /// purpose.
+    pub says_how_to_store: bool,
     /// What must be so of the destination.
     pub condition: WriteCondition,
 }

@@ -8,6 +8,7 @@ use metadata::{Completion, NewPart, NewVersion, Upload};
 use policy::{Action, Permit};
 use storage::Hint;
 
+use crate::copy::source_too_large;
 use crate::facts::BucketFacts;
 use crate::ingest::{Announced, Source};
 use crate::{
@@ -86,6 +87,9 @@ impl Engine {
             return Err(Error::Invalid(Fault::Range { bytes: object_bytes }));
         }
         let bytes = read.info.range.map_or(object_bytes, |range| range.bytes());
+        if bytes > self.settings.body_bytes_max {
+            return Err(source_too_large(self.settings.body_bytes_max));
+        }
         let source = Source { stream: read.body, bytes, announced: Announced::default(), algorithm: upload.algorithm };
         let part = self.write_part(&permit, facts, &upload, copy.number, source).await?;
         Ok((part, source_version))
@@ -132,7 +136,8 @@ impl Engine {
         Ok(self.change(&permit, facts, abort).await?.0.is_some())
     }
 
-    /// Turns an upload into a version. Asked again after it has succeeded, it answers the same.
+    /// Turns an upload into a version. Asked again after it has succeeded, it answers the same for as long as that
+    /// version stands, whatever was written over it: what the caller expected of the key was so when it was done.
     ///
     /// # Errors
     /// `Invalid` (part, order, size, checksum), `Precondition`, `NotFound`, `Denied`; none of them changes anything.
@@ -219,9 +224,7 @@ impl Engine {
 
     /// The parts that a completion names, compared with those that were written.
     async fn choose(&self, _permit: &Permit, upload: &Upload, named: &[NamedPart]) -> Result<Vec<Part>> {
-        if named.windows(2).any(|pair| pair[0].number >= pair[1].number) {
-            return Err(Error::Invalid(Fault::PartOrder));
-        }
+        check_order(named)?;
         let mut written = Vec::with_capacity(named.len());
         loop {
             let after = written.last().map_or(0, |part: &Part| part.number);
@@ -234,8 +237,11 @@ impl Engine {
         let mut chosen = Vec::with_capacity(named.len());
         for name in named {
             let found = written.binary_search_by_key(&name.number, |part| part.number);
-            let part = found.ok().map(|place| &written[place]).filter(|part| is_named_by(part, name, upload));
+            let part = found.ok().map(|place| &written[place]);
+            // Where the client chose no algorithm, that of a part was verified when it came, and is not kept.
+            let part = part.filter(|part| is_named_by(part, name, !upload.checksum_chosen));
             chosen.push(part.ok_or(Error::Invalid(Fault::Part { number: name.number }))?.clone());
+            check_checksum_given(name, upload)?;
         }
         let (min, but_last) = (self.settings.part_bytes_min, chosen.len().saturating_sub(1));
         if let Some(small) = chosen.iter().take(but_last).find(|part| part.bytes < min) {
@@ -247,16 +253,51 @@ impl Engine {
     /// The answer to a completion that was given before: the client may not have seen it.
     async fn completed_before(&self, caller: &Caller, complete: &CompleteUpload) -> Result<Written> {
         let facts = self.bucket_facts(&complete.upload.bucket).await?;
-        let key = &complete.upload.key;
+        let (key, id) = (&complete.upload.key, complete.upload.id);
         self.permit(caller, Action::PutObject, &facts, Some((key, None)))?;
-        let current = self.catalog.version(facts.id, key, None).await?;
-        let version = current.filter(|version| {
-            let content = version.object().map(|object| &object.content);
-            matches!(content, Some(Content::Parts { list, .. }) if *list == complete.upload.id)
-        });
-        let version = version.ok_or(Error::NotFound(Missing::Upload))?;
-        Ok(Written { version, replicas: 1, versioned: facts.names_new_versions() })
+        let gone = || Error::NotFound(Missing::Upload);
+        let version = self.catalog.completed_version(facts.id, key, id).await?.ok_or_else(gone)?;
+        let object = version.object().ok_or_else(gone)?;
+        check_order(&complete.parts)?;
+        let parts = self.catalog.list_parts_after(id, 0, usize::from(PARTS_MAX)).await?;
+        if !matches!(object.content, Content::Parts { count, .. } if usize::from(count) == parts.len()) {
+            // The version went while its parts were read.
+            return Err(gone());
+        }
+        let mut listed = parts.iter().map(|(_, part)| part);
+        for name in &complete.parts {
+            let is_it = listed.next().is_some_and(|part| part.number == name.number && is_named_by(part, name, true));
+            if !is_it {
+                return Err(Error::Invalid(Fault::Part { number: name.number }));
+            }
+        }
+        if let Some(left_out) = listed.next() {
+            return Err(Error::Invalid(Fault::Part { number: left_out.number }));
+        }
+        verify_whole(object, complete)?;
+        let versioned = !version.is_null;
+        Ok(Written { version, replicas: 1, versioned })
     }
+}
+
+fn check_order(named: &[NamedPart]) -> Result<()> {
+    if named.windows(2).any(|pair| pair[0].number >= pair[1].number) {
+        return Err(Error::Invalid(Fault::PartOrder));
+    }
+    Ok(())
+}
+
+/// Source: Amazon S3 User Guide, *Checking object integrity*: a checksum of checksums needs each of them once more.
+fn check_checksum_given(name: &NamedPart, upload: &Upload) -> Result<()> {
+    if name.checksum.is_some() || upload.full_object {
+        return Ok(());
+    }
+    Err(Error::Invalid(Fault::Request(format!(
+        "the upload was created using a {} checksum: the complete request must include the checksum for each part, and \
+         it was missing for part {}",
+        upload.algorithm.name(),
+        name.number
+    ))))
 }
 
 fn check_number(number: u16) -> Result<()> {
@@ -289,13 +330,10 @@ fn checksum_of_upload(chosen: Option<(ChecksumAlgorithm, Option<bool>)>) -> Resu
     Err(Error::Invalid(Fault::Request(format!("the {scope} checksum type cannot be used with {name}"))))
 }
 
-fn is_named_by(part: &Part, name: &NamedPart, upload: &Upload) -> bool {
+/// Whether a completion means this part; `others_fit` where a checksum by another algorithm than the part's is no matter.
+fn is_named_by(part: &Part, name: &NamedPart, others_fit: bool) -> bool {
     let checksum_fits = name.checksum.as_ref().is_none_or(|(algorithm, value)| {
-        if *algorithm == part.checksum.algorithm {
-            return *value == part.checksum.value;
-        }
-        // Where the client chose no algorithm, that of a part was verified when it came, and is not kept.
-        !upload.checksum_chosen
+        if *algorithm == part.checksum.algorithm { *value == part.checksum.value } else { others_fit }
     });
     name.etag == Some(part.etag) && checksum_fits
 }
@@ -333,10 +371,15 @@ fn verify_whole(object: &ObjectFacts, complete: &CompleteUpload) -> Result<()> {
         let reason = "the checksum type is not the one the upload was started with".to_owned();
         return Err(Error::Invalid(Fault::Request(reason)));
     }
-    if let Some((algorithm, value)) = &complete.checksum
-        && (*algorithm != object.checksum.algorithm || *value != object.checksum.value)
-    {
-        return Err(Error::Invalid(Fault::ChecksumDiffers(*algorithm)));
+    match &complete.checksum {
+        Some((algorithm, _)) if *algorithm != object.checksum.algorithm => {
+            let (ours, named) = (object.checksum.algorithm.name(), algorithm.name());
+            let reason = format!("checksum type mismatch: the upload was started with {ours}, not with {named}");
+            Err(Error::Invalid(Fault::Request(reason)))
+        }
+        Some((algorithm, value)) if *value != object.checksum.value => {
+            Err(Error::Invalid(Fault::ChecksumDiffers(*algorithm)))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -4,6 +4,7 @@
 //! and refuses what is not honoured, then translates, asks the engine, and translates the answer. Whether the caller may
 //! is the engine's affair; what an error is called is [`crate::s3_error`]'s.
 
+mod acl;
 mod annotations;
 mod attributes;
 mod buckets;
@@ -14,6 +15,7 @@ pub(crate) mod form;
 mod list;
 mod multipart;
 mod objects;
+mod ownership;
 mod tagging;
 mod truths;
 mod website;
@@ -105,7 +107,11 @@ macro_rules! operations {
             $($(
                 async fn $name(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
                     let trace = trace_of(&request);
-                    $subject::$name(self, request).await.map_err(|failure| answer(failure, trace.as_deref()))
+                    let answered = match acl::judge(self, &request, stringify!($name)).await {
+                        Ok(()) => $subject::$name(self, request).await,
+                        Err(failure) => Err(failure),
+                    };
+                    answered.map_err(|failure| answer(failure, trace.as_deref()))
                 }
             )+)+
         }
@@ -113,6 +119,9 @@ macro_rules! operations {
 }
 
 operations! {
+    acl:
+        put_bucket_acl(PutBucketAclInput) -> PutBucketAclOutput,
+        put_object_acl(PutObjectAclInput) -> PutObjectAclOutput;
     buckets:
         create_bucket(CreateBucketInput) -> CreateBucketOutput,
         head_bucket(HeadBucketInput) -> HeadBucketOutput,
@@ -126,7 +135,15 @@ operations! {
         get_object_acl(GetObjectAclInput) -> GetObjectAclOutput,
         get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput,
         put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput,
-        get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput;
+        delete_bucket_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput,
+        get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput,
+        put_bucket_logging(PutBucketLoggingInput) -> PutBucketLoggingOutput;
+    ownership:
+        get_bucket_ownership_controls(GetBucketOwnershipControlsInput) -> GetBucketOwnershipControlsOutput,
+        put_bucket_ownership_controls(PutBucketOwnershipControlsInput) -> PutBucketOwnershipControlsOutput,
+        delete_bucket_ownership_controls(DeleteBucketOwnershipControlsInput) -> DeleteBucketOwnershipControlsOutput,
+        get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput,
+        put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput;
     objects:
         put_object(PutObjectInput) -> PutObjectOutput,
         get_object(GetObjectInput) -> GetObjectOutput,

@@ -105,6 +105,15 @@ pub(crate) enum Mistake {
     /// No annotation's name can begin so.
     #[error("the annotation prefix {0}")]
     AnnotationPrefix(NameError),
+    /// An access control list for a bucket in which lists mean nothing.
+    #[error("the bucket does not allow ACLs")]
+    AclsOff,
+    /// An access control list for a new bucket in which lists would mean nothing.
+    #[error("bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")]
+    AclOnCreation,
+    /// Nobody has set who owns what others write.
+    #[error("the bucket ownership controls were not found")]
+    NoOwnershipControls,
     /// The bucket belongs to somebody else than the request expects.
     #[error("the bucket does not belong to the expected owner")]
     Owner,
@@ -175,6 +184,9 @@ fn from_mistake(mistake: &Mistake) -> S3Error {
         Mistake::AnnotationNameTooLong => return unlisted("AnnotationNameTooLong", StatusCode::BAD_REQUEST, mistake),
         Mistake::AnnotationPrefix(_) => return unlisted("InvalidPrefix", StatusCode::BAD_REQUEST, mistake),
         Mistake::Form(fault) => return form_fault(fault),
+        Mistake::AclsOff => S3ErrorCode::AccessControlListNotSupported,
+        Mistake::AclOnCreation => S3ErrorCode::InvalidBucketAclWithObjectOwnership,
+        Mistake::NoOwnershipControls => S3ErrorCode::OwnershipControlsNotFoundError,
     };
     S3Error::with_message(code, legible::told(mistake.to_string()))
 }

@@ -79,6 +79,14 @@ pub enum TagError {
     /// A name of 0 or more than 128 characters, a value of more than 256, or a reserved `aws:` prefix.
     #[error("tag `{0}` is too long, empty or reserved")]
     Form(String),
+    /// A character in name or value that is no letter, number, space or one of `+-=._:/@`.
+    #[error("tag `{0}` holds a character other than letters, numbers, spaces and + - = . _ : / @")]
+    Character(String),
+}
+
+fn may_stand_in_tag(character: char) -> bool {
+    let is_space = character.is_whitespace() && !character.is_control();
+    character.is_alphanumeric() || is_space || matches!(character, '+' | '-' | '=' | '.' | '_' | ':' | '/' | '@')
 }
 
 impl Tags {
@@ -95,8 +103,12 @@ impl Tags {
         let mut checked = BTreeMap::new();
         for (name, value) in tags {
             let name_chars = name.chars().count();
-            if name_chars == 0 || name_chars > 128 || value.chars().count() > 256 || name.starts_with("aws:") {
+            let is_reserved = name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
+            if name_chars == 0 || name_chars > 128 || value.chars().count() > 256 || is_reserved {
                 return Err(TagError::Form(name));
+            }
+            if !name.chars().chain(value.chars()).all(may_stand_in_tag) {
+                return Err(TagError::Character(name));
             }
             if checked.contains_key(&name) {
                 return Err(TagError::Duplicate(name));
@@ -107,6 +119,21 @@ impl Tags {
             }
         }
         Ok(Self(checked))
+    }
+
+    /// A tag set as it was stored: checked by the rules of the time when it came in, which may have been others.
+    ///
+    /// # Errors
+    /// [`TagError::Duplicate`]
+    pub fn as_stored(tags: impl IntoIterator<Item = (String, String)>) -> Result<Self, TagError> {
+        let mut stored = BTreeMap::new();
+        for (name, value) in tags {
+            if stored.contains_key(&name) {
+                return Err(TagError::Duplicate(name));
+            }
+            stored.insert(name, value);
+        }
+        Ok(Self(stored))
     }
 
     /// The tags, ordered by name.
@@ -211,5 +238,55 @@ impl ByteRange {
     /// Bytes in the range.
     pub const fn bytes(self) -> u64 {
         self.end - self.start
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(name: &str, value: &str) -> Result<Tags, TagError> {
+        Tags::new([(name.to_owned(), value.to_owned())], Tags::OBJECT_MAX)
+    }
+
+    #[test]
+    fn tags_hold_letters_numbers_spaces_and_few_signs() {
+        for good in ["a", "Z9", "blade angle", "ä日本θ", "+-=._:/@", "²½", "a\u{a0}b"] {
+            assert!(checked(good, good).is_ok(), "{good}");
+        }
+        for bad in ["a&b", "a#b", "<a>", "a\"b", "a,b", "a\tb", "a\nb", "a\0b", "🌬", "a*", "\u{202e}"] {
+            assert_eq!(checked(bad, ""), Err(TagError::Character(bad.to_owned())), "{bad}");
+            assert_eq!(checked("a", bad), Err(TagError::Character("a".to_owned())), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lengths_count_characters_and_names_of_aws_are_reserved() {
+        assert!(checked(&"ä".repeat(128), &"日".repeat(256)).is_ok());
+        for (name, value) in [("n".repeat(129), String::new()), ("n".to_owned(), "v".repeat(257)), Default::default()] {
+            assert!(matches!(checked(&name, &value), Err(TagError::Form(_))), "{name}");
+        }
+        for reserved in ["aws:x", "AWS:x", "aWs:"] {
+            assert!(matches!(checked(reserved, "v"), Err(TagError::Form(_))), "{reserved}");
+        }
+        for free in ["aws", "awsx", "xaws:", "aw s:"] {
+            assert!(checked(free, "v").is_ok(), "{free}");
+        }
+    }
+
+    #[test]
+    fn there_are_at_most_so_many_and_no_name_twice() {
+        let tags = |count: usize| (0..count).map(|number| (format!("n{number}"), String::new()));
+        assert!(Tags::new(tags(10), Tags::OBJECT_MAX).is_ok());
+        assert_eq!(Tags::new(tags(11), Tags::OBJECT_MAX), Err(TagError::Count { max: 10 }));
+        let twice = Err(TagError::Duplicate("n0".to_owned()));
+        assert_eq!(Tags::new(tags(1).chain(tags(1)), Tags::OBJECT_MAX), twice);
+        assert_eq!(Tags::as_stored(tags(1).chain(tags(1))), twice);
+    }
+
+    #[test]
+    fn what_was_once_allowed_can_still_be_read() {
+        let stored = Tags::as_stored([("AWS:🌬".to_owned(), "#".to_owned())]).expect("no name twice");
+        assert_eq!(stored.iter().collect::<Vec<_>>(), [("AWS:🌬", "#")]);
     }
 }

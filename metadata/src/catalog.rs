@@ -41,7 +41,7 @@ pub use error::{CatalogError, Result};
 use locks::Locks;
 pub use request::{
     Annotated, AnnotationScan, Bucket, BucketCounters, Change, Completion, Deletion, DeletionDone, Listing,
-    NewAnnotation, NewPart, NewVersion, ObjectScan, Replaced, Row, Upload, UploadScan, VersionScan, What,
+    NewAnnotation, NewBucket, NewPart, NewVersion, ObjectScan, Replaced, Row, Upload, UploadScan, VersionScan, What,
 };
 pub use unlinked::Unlinked;
 

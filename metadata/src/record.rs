@@ -100,9 +100,9 @@ fn pairs(rows: Vec<PairRow>) -> impl Iterator<Item = (String, String)> {
     rows.into_iter().map(|row| (row.name, row.value))
 }
 
-/// The bounds on the number of tags were kept when they came in; a row is not judged by today's.
+/// The rules were kept when they came in; a row is not judged by today's.
 fn tags(rows: Vec<PairRow>) -> Result<Tags> {
-    Tags::new(pairs(rows), usize::MAX).map_err(|_| Malformed("a tag set breaks the rules"))
+    Tags::as_stored(pairs(rows)).map_err(|_| Malformed("a tag stands twice"))
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use engine::{
-    Body, BodyError, Bytestream, Deleted, Engine, Entry, Error, Existing, Fault, Missing, ObjectInfo, Page,
-    PutAnnotation, PutObject, PutPart, Unmet, Written,
+    Body, BodyError, Bytestream, CreateBucket, Deleted, Engine, Entry, Error, Existing, Fault, Missing, ObjectInfo,
+    Page, PutAnnotation, PutObject, PutPart, Unmet, Written,
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
 use kernel::{Caller, ChecksumAlgorithm, ETag, Version};
@@ -23,7 +23,9 @@ pub async fn perform(engine: Arc<Engine>, operation: Operation) -> Answer {
 
 async fn attempt(engine: &Engine, operation: Operation) -> engine::Result<Answer> {
     match operation {
-        Operation::CreateBucket(name) => engine.create_bucket(&CALLER, name).await.map(|_| Answer::Done),
+        Operation::CreateBucket(name) => {
+            engine.create_bucket(&CALLER, CreateBucket::named(name)).await.map(|_| Answer::Done)
+        }
         Operation::DeleteBucket(name) => engine.delete_bucket(&CALLER, &name).await.map(|()| Answer::Done),
         Operation::SetVersioning(name, versioning) => {
             engine.set_bucket_versioning(&CALLER, &name, versioning).await.map(|()| Answer::Done)

@@ -205,8 +205,10 @@ impl Script<'_> {
             source,
             replace_metadata: self.seeded.percent(30).then_some((replacement.headers, replacement.metadata)),
             replace_tags: self.seeded.percent(30).then_some(replacement.tags),
+            website_redirect: None,
             algorithm: None,
             with_annotations: self.seeded.percent(70),
+            says_how_to_store: false,
             condition: self.write_condition(&bucket, &key),
             bucket,
             key,
@@ -276,7 +278,7 @@ impl Script<'_> {
         });
         let mut open: Vec<UploadName> = open.collect();
         if open.is_empty() || self.seeded.percent(4) {
-            open = vec![UploadName { bucket: self.bucket(), key: self.key(), id: self.ended_upload() }];
+            open = vec![self.ended_upload()];
         }
         let upload = self.seeded.choose(&open).clone();
         let number = 1 + self.seeded.below(4) as u16;
@@ -294,23 +296,35 @@ impl Script<'_> {
     }
 
     /// The name of an upload that became an object, or of none at all.
-    fn ended_upload(&mut self) -> UploadId {
-        let versions = self.lake.buckets.values().flat_map(|bucket| bucket.keys.values().flatten());
-        let ended = versions.filter_map(|version| version.object.as_ref()?.upload);
-        let ended: Vec<_> = ended.chain([UploadId::from_bytes([3; 16])]).collect();
-        *self.seeded.choose(&ended)
+    fn ended_upload(&mut self) -> UploadName {
+        let none = UploadName { bucket: self.bucket(), key: self.key(), id: UploadId::from_bytes([3; 16]) };
+        let mut ended = vec![none];
+        for (bucket, facts) in &self.lake.buckets {
+            for (key, version) in facts.keys.iter().flat_map(|(key, all)| all.iter().map(move |one| (key, one))) {
+                let id = version.object.as_ref().and_then(|object| object.upload);
+                ended.extend(id.map(|id| UploadName { bucket: bucket.clone(), key: key.clone(), id }));
+            }
+        }
+        self.seeded.choose(&ended).clone()
+    }
+
+    /// The parts that an upload has, or those that it had when it was completed.
+    fn parts_of(&self, upload: &UploadName) -> Vec<NamedPart> {
+        let Some(bucket) = self.lake.buckets.get(&upload.bucket) else { return Vec::new() };
+        let parts: Vec<(u16, Option<ETag>)> = match bucket.uploads.get(&(upload.key.clone(), upload.id)) {
+            Some(open) => open.parts.iter().map(|(number, (etag, _))| (*number, Some(*etag))).collect(),
+            None => {
+                let mut versions = bucket.keys.get(&upload.key).into_iter().flatten();
+                let became = versions
+                    .find_map(|version| version.object.as_ref().filter(|object| object.upload == Some(upload.id)));
+                became.map(|object| object.parts_as_sent()).unwrap_or_default()
+            }
+        };
+        parts.into_iter().map(|(number, etag)| NamedPart { number, etag, checksum: None }).collect()
     }
 
     fn complete(&mut self, upload: UploadName) -> CompleteUpload {
-        let open = self
-            .lake
-            .buckets
-            .get(&upload.bucket)
-            .and_then(|bucket| bucket.uploads.get(&(upload.key.clone(), upload.id)));
-        let written = open.into_iter().flat_map(|open| &open.parts);
-        let mut parts: Vec<NamedPart> = written
-            .map(|(number, (etag, _))| NamedPart { number: *number, etag: Some(*etag), checksum: None })
-            .collect();
+        let mut parts = self.parts_of(&upload);
         match self.seeded.below(12) {
             0 => parts.reverse(),
             1 if parts.len() > 1 => drop(parts.remove(0)),

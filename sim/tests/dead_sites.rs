@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    Background, Body, DeleteObject, Engine, EngineParts, EngineSettings, Progress, PutObject, Sweep, SweepSettings,
+    Background, Body, CreateBucket, DeleteObject, Engine, EngineParts, EngineSettings, Progress, PutObject, Sweep,
+    SweepSettings,
 };
 use fixtures::seeded::SeededEntropy;
 use futures::StreamExt;
@@ -52,7 +53,7 @@ impl Lake {
         };
         let engines: Vec<_> = names.map(engine).into();
         let bucket = BucketName::new("bucket").expect("a name");
-        settle(engines[0].create_bucket(&Caller::Root, bucket.clone())).expect("a bucket");
+        settle(engines[0].create_bucket(&Caller::Root, CreateBucket::named(bucket.clone()))).expect("a bucket");
         Self { sites: sites.into(), blobs, engines, clock, bucket }
     }
 

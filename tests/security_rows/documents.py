@@ -1,5 +1,7 @@
 """Group G: XML that is malformed, hostile or beyond bounds."""
 
+import hashlib
+
 import digests
 
 ENTITY = b'<!DOCTYPE x [<!ENTITY a "kept"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
@@ -43,6 +45,42 @@ def parts(count):
         )
         + b"</CompleteMultipartUpload>"
     )
+
+
+PART = b'"' + hashlib.md5(b"a part").hexdigest().encode() + b'"'
+
+
+def named_parts(*named):
+    """A completion that names these parts, by number and entity tag."""
+    row = b"<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>"
+    return b"<CompleteMultipartUpload>" + b"".join(row % part for part in named) + b"</CompleteMultipartUpload>"
+
+
+def complete_with(*headers):
+    """A completion of the right parts that expects something else of the whole."""
+
+    def build(site):
+        query, document = [("uploadId", site.upload)], named_parts((1, PART))
+        return site.signed(site.request("POST", "under-way", query, headers, document))
+
+    return build
+
+
+def tag(document):
+    """Tags for the object that is there."""
+    return lambda site: site.signed(site.request("PUT", "kept", [("tagging", None)], body=document))
+
+
+def tag_set(*pairs):
+    row = b"<Tag><Key>%s</Key><Value>%s</Value></Tag>"
+    return b"<Tagging><TagSet>" + b"".join(row % pair for pair in pairs) + b"</TagSet></Tagging>"
+
+
+def ownership(rule, count=1):
+    return b"<OwnershipControls>" + (b"<Rule>" + rule + b"</Rule>") * count + b"</OwnershipControls>"
+
+
+OWNED = b"<ObjectOwnership>ObjectWriter</ObjectOwnership>"
 
 
 def located(document):
@@ -163,8 +201,42 @@ ROWS = [
         lambda site: site.signed(site.put(("x-amz-website-redirect-location", "javascript:alert(1)"))),
         "400 InvalidRedirectLocation",
     ),
+    ("G09 100,000 rules of ownership", put("ownershipControls", ownership(OWNED, 100_000)), TOO_LARGE),
+    ("G09 two rules of ownership", put("ownershipControls", ownership(OWNED, 2)), MALFORMED),
+    ("G09 no rule of ownership", put("ownershipControls", ownership(OWNED, 0)), MALFORMED),
+    ("G09 misspelt ownership", put("ownershipControls", ownership(OWNED.replace(b"ship", b"shipp"))), MALFORMED),
+    (
+        "G09 misspelt payer",
+        put("requestPayment", b"<RequestPaymentConfiguration><Payr>Requester</Payr></RequestPaymentConfiguration>"),
+        MALFORMED,
+    ),
+    ("G09 logging with half a target", put("logging", b"<BucketLoggingStatus><LoggingEnabled/></BucketLoggingStatus>"), MALFORMED),
     ("G12 a tag twice", put("tagging", MANY_TAGS), "400 InvalidTag"),
+    ("G12 11 tags", tag(tag_set(*((b"%d" % number, b"") for number in range(11)))), "400 InvalidTag|400 BadRequest"),
+    ("G12 51 tags of a bucket", put("tagging", tag_set(*((b"%d" % number, b"") for number in range(51)))), "400 InvalidTag|400 BadRequest"),
+    ("G12 long name", tag(tag_set((b"n" * 129, b"v"))), "400 InvalidTag"),
+    ("G12 no name", tag(tag_set((b"", b"v"))), "400 InvalidTag|400 MalformedXML"),
+    ("G12 reserved name", tag(tag_set((b"aws:a", b"v"))), "400 InvalidTag"),
+    ("G12 reserved name in capitals", tag(tag_set((b"AWS:a", b"v"))), "400 InvalidTag"),
+    ("G12 line break", tag(tag_set((b"a", b"v&#13;&#10;x-amz-acl: public-read"))), "400 InvalidTag"),
+    ("G12 markup", tag(tag_set((b"a", b"&lt;script&gt;"))), "400 InvalidTag"),
     ("H12 10,001 parts", complete(parts(10_001)), MALFORMED + "|400 InvalidArgument|400 InvalidRequest"),
+    ("H13 unsorted", complete(named_parts((2, PART), (1, PART))), "400 InvalidPartOrder"),
+    ("H13 repeated", complete(named_parts((1, PART), (1, PART))), "400 InvalidPartOrder"),
+    ("H13 a part that is not there", complete(named_parts((1, PART), (9, PART))), "400 InvalidPart|400 EntityTooSmall"),
+    ("H13 wrong entity tag", complete(named_parts((1, b'"%032d"' % 0))), "400 InvalidPart"),
+    ("H13 no entity tag at all", complete(named_parts((1, b"*"))), "400 InvalidPart"),
+    (
+        "H13 checksum of another algorithm",
+        complete_with(("x-amz-checksum-sha256", digests.text("SHA256", b"a part"))),
+        "400 InvalidRequest",
+    ),
+    ("H13 wrong checksum", complete_with(("x-amz-checksum-crc64nvme", digests.wrong("CRC64NVME"))), "400 BadDigest"),
+    ("H13 checksum of more parts", complete_with(("x-amz-checksum-crc32", "AAAAAA==-2")), "400 BadDigest|400 InvalidRequest"),
+    ("H13 another kind of checksum", complete_with(("x-amz-checksum-type", "COMPOSITE")), "400 InvalidRequest"),
+    ("H13 wrong size", complete_with(("x-amz-mp-object-size", "7")), "400 InvalidRequest"),
+    ("H13 negative size", complete_with(("x-amz-mp-object-size", "-6")), "400 InvalidRequest|400 InvalidArgument"),
+    ("H13 size beyond bounds", complete_with(("x-amz-mp-object-size", "9" * 30)), "400 InvalidRequest|400 InvalidArgument"),
     ("H13 no part", complete(b"<CompleteMultipartUpload/>"), MALFORMED),
     ("H13 empty body", complete(b""), MALFORMED + "|400 InvalidRequest"),
 ]

@@ -31,6 +31,11 @@ def stranger(upload, key="under-way"):
     return build
 
 
+def another_bucket(site):
+    query = [("partNumber", 1), ("uploadId", site.upload)]
+    return site.signed(site.raw("PUT", f"/{site.other}/under-way", body=b"x").replaced(query=query))
+
+
 def customer_key(method="PUT", algorithm="AES256", key=b"0" * 32, digest=None, leave=""):
     """A request with an encryption key of the client's own."""
     headers = [
@@ -64,6 +69,11 @@ ROWS = (
         ("H11 no such upload", stranger("0" * 32), "404 NoSuchUpload"),
         ("H11 no upload's name", stranger("../x"), "404 NoSuchUpload"),
         ("H11 another key", stranger(None, "kept"), "404 NoSuchUpload"),
+        ("H11 another bucket", another_bucket, "404 NoSuchUpload"),
+        ("H17 delete If-Match", nobody("DELETE", "kept", ("If-Match", '"0"')), "403 AccessDenied"),
+        ("H17 delete an absent key If-Match", nobody("DELETE", "absent", ("If-Match", "*")), "403 AccessDenied"),
+        ("H17 write If-None-Match", nobody("PUT", "kept", ("If-None-Match", "*")), "403 AccessDenied"),
+        ("H17 write an absent key If-Match", nobody("PUT", "absent", ("If-Match", "*")), "403 AccessDenied"),
         ("H17 If-None-Match", nobody("GET", "kept", ("If-None-Match", "*")), "403 AccessDenied"),
         ("H17 If-Match", nobody("GET", "kept", ("If-Match", '"0"')), "403 AccessDenied"),
         (

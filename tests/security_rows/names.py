@@ -63,6 +63,19 @@ def anonymous_copy_part(site):
     return site.request("PUT", "under-way", query=query, headers=[("x-amz-copy-source", f"{site.other}/secret")])
 
 
+def anonymous_copy_of_version(site):
+    return site.put(("x-amz-copy-source", f"{site.other}/secret?versionId=null"), body=b"")
+
+
+def anonymous_copy_if(*condition):
+    """Whether a condition on the source holds is nobody's business."""
+
+    def build(site):
+        return site.put(("x-amz-copy-source", f"{site.other}/secret"), condition, body=b"")
+
+    return build
+
+
 BAD_SOURCE = "400 InvalidArgument|400 InvalidRequest"
 
 ROWS = (
@@ -84,6 +97,9 @@ ROWS = (
         ),
         ("F01 no rights to copy", anonymous_copy, "403 AccessDenied"),
         ("F02 no rights to copy a part", anonymous_copy_part, "403 AccessDenied"),
+        ("F05 no rights to copy a version", anonymous_copy_of_version, "403 AccessDenied"),
+        ("F01 asking by If-Match", anonymous_copy_if("x-amz-copy-source-if-match", '"0"'), "403 AccessDenied"),
+        ("F01 asking by If-None-Match", anonymous_copy_if("x-amz-copy-source-if-none-match", "*"), "403 AccessDenied"),
         ("F03 dots are no way out", copy("{}/../{other}/secret"), "404 NoSuchKey|400 InvalidArgument"),
         ("F03 escaped dots", copy("{}%2F..%2F{other}/secret"), "404 NoSuchKey|400 InvalidArgument"),
         ("F03 dots into a part", copy_part("{}/../{other}/secret"), "404 NoSuchKey|400 InvalidArgument"),

@@ -1,13 +1,13 @@
 //! Buckets: made, looked at, removed, listed; their region and whether they keep versions.
 
-use engine::{Error as EngineError, Existing};
-use kernel::Versioning;
+use engine::{CreateBucket, Error as EngineError, Existing};
+use kernel::{Tags, Versioning};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response};
 
-use super::{Answer, S3Face};
+use super::{Answer, S3Face, ownership};
 use crate::s3_error::Mistake;
-use crate::translate::{legible, listing, names, time};
+use crate::translate::{attributes, legible, listing, names, time};
 
 /// Buckets of a page. Source: Amazon S3 API, *ListBuckets*.
 const BUCKETS_PER_PAGE: usize = 10_000;
@@ -18,29 +18,31 @@ pub(super) async fn create_bucket(face: &S3Face, request: S3Request<CreateBucket
     let caller = face.admit(&request)?;
     let input = request.input;
     let name = names::new_bucket(&input.bucket)?;
-    if let Some(configuration) = &input.create_bucket_configuration {
-        check_configuration(configuration, face.region.as_str())?;
-    }
+    let tags = match input.create_bucket_configuration {
+        Some(configuration) => tags_of(configuration, face.region.as_str())?,
+        None => Tags::default(),
+    };
+    let ownership = input.object_ownership.as_ref().map(ownership::ownership).transpose()?;
     let location = Some(format!("/{name}"));
-    match face.engine.create_bucket(&caller, name).await {
+    let is_plain = tags.is_empty() && ownership.is_none();
+    match face.engine.create_bucket(&caller, CreateBucket { name, tags, ownership }).await {
         Ok(_) => {}
         // There, making one's own bucket again succeeds. Source: Amazon S3 API, *CreateBucket*, `BucketAlreadyOwnedByYou`.
-        Err(EngineError::AlreadyExists(Existing::OwnBucket)) if face.region.as_str() == UNNAMED_REGION => {}
+        // Whoever asks for more than a bucket learns that it is not made as they want it.
+        Err(EngineError::AlreadyExists(Existing::OwnBucket)) if face.region.as_str() == UNNAMED_REGION && is_plain => {}
         Err(error) => return Err(error.into()),
     }
     Ok(S3Response::new(CreateBucketOutput { location, ..CreateBucketOutput::default() }))
 }
 
-fn check_configuration(configuration: &CreateBucketConfiguration, region: &str) -> Result<(), Mistake> {
+/// The tags that a new bucket gets, once nothing else is asked for that is not so anyway.
+fn tags_of(configuration: CreateBucketConfiguration, region: &str) -> Result<Tags, Mistake> {
     if configuration.bucket.is_some() || configuration.location.is_some() {
         return Err(Mistake::NotOffered("a directory bucket".to_owned()));
     }
-    if configuration.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
-        return Err(Mistake::NotOffered("tagging a bucket while it is made".to_owned()));
-    }
     match configuration.location_constraint.as_ref().map(BucketLocationConstraint::as_str) {
         Some(asked) if !asked.is_empty() && asked != region => Err(Mistake::Location(asked.to_owned())),
-        _ => Ok(()),
+        _ => attributes::tags_of_body(Tagging { tag_set: configuration.tags.unwrap_or_default() }, Tags::BUCKET_MAX),
     }
 }
 
@@ -143,15 +145,16 @@ mod tests {
             ..CreateBucketConfiguration::default()
         };
         for region in ["eu-central-1", ""] {
-            assert_eq!(check_configuration(&asked(region), "eu-central-1"), Ok(()), "{region}");
+            assert_eq!(tags_of(asked(region), "eu-central-1"), Ok(Tags::default()), "{region}");
         }
-        let elsewhere = check_configuration(&asked("us-west-2"), "eu-central-1");
+        let elsewhere = tags_of(asked("us-west-2"), "eu-central-1");
         assert_eq!(elsewhere, Err(Mistake::Location("us-west-2".to_owned())));
-        let tagged = CreateBucketConfiguration {
-            tags: Some(vec![Tag { key: Some("a".to_owned()), value: Some("b".to_owned()) }]),
+        let tagged = |count: usize| CreateBucketConfiguration {
+            tags: Some(vec![Tag { key: Some("a".to_owned()), value: Some("b".to_owned()) }; count]),
             ..CreateBucketConfiguration::default()
         };
-        assert!(matches!(check_configuration(&tagged, "eu-central-1"), Err(Mistake::NotOffered(_))));
+        assert_eq!(tags_of(tagged(1), "eu-central-1").map(|tags| tags.len()), Ok(1));
+        assert!(matches!(tags_of(tagged(2), "eu-central-1"), Err(Mistake::Tag(_))));
     }
 
     #[test]

@@ -49,10 +49,7 @@ fn asked(mut input: CopyObjectInput) -> Result<CopyObject, Mistake> {
     let of_metadata =
         directive(input.metadata_directive.as_ref().map(MetadataDirective::as_str), "x-amz-metadata-directive")?;
     let of_tags = directive(input.tagging_directive.as_ref().map(TaggingDirective::as_str), "x-amz-tagging-directive")?;
-    if of_metadata == Directive::Copy && input.website_redirect_location.is_some() {
-        let text = "`x-amz-website-redirect-location` on a copy that keeps the metadata of its source";
-        return Err(Mistake::NotOffered(text.to_owned()));
-    }
+    let website_redirect = attributes::redirect(input.website_redirect_location.clone())?;
     let headers = stored_headers!(input);
     let replace_metadata = match of_metadata {
         // What the request says beside it does not count. Source: Amazon S3 API, *CopyObject*.
@@ -75,6 +72,8 @@ fn asked(mut input: CopyObjectInput) -> Result<CopyObject, Mistake> {
         key: names::key(&input.key)?,
         replace_metadata,
         replace_tags,
+        website_redirect,
+        says_how_to_store: input.storage_class.is_some() || input.server_side_encryption.is_some(),
         algorithm: checksums::of_copy(input.checksum_algorithm.as_ref())?,
         with_annotations: true,
         condition: conditions::write(input.if_match.as_ref(), input.if_none_match.as_ref()),
@@ -153,8 +152,23 @@ mod tests {
         }
         let bad = carries_annotations(None, Some("x-amz-object-annotation-directive=REPLACE"));
         assert!(matches!(bad, Err(Mistake::Argument { name: ANNOTATION_DIRECTIVE, .. })));
+    }
+
+    #[test]
+    fn a_redirect_is_the_requests_own() {
         let mut redirected = input("source/key");
         redirected.website_redirect_location = Some("/there".to_owned());
-        assert!(matches!(asked(redirected), Err(Mistake::NotOffered(_))));
+        let copy = asked(redirected.clone()).expect("a copy");
+        assert_eq!((copy.website_redirect.as_deref(), copy.replace_metadata), (Some("/there"), None));
+        redirected.website_redirect_location = Some("there".to_owned());
+        assert!(matches!(asked(redirected), Err(Mistake::Redirect)));
+    }
+
+    #[test]
+    fn a_request_that_names_class_or_encryption_says_how_to_store() {
+        let mut plain = input("source/key");
+        assert!(!asked(plain.clone()).expect("a copy").says_how_to_store);
+        plain.storage_class = Some(StorageClass::from_static(StorageClass::STANDARD));
+        assert!(asked(plain).expect("a copy").says_how_to_store);
     }
 }

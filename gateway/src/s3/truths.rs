@@ -1,5 +1,5 @@
 //! Answers that are the same for every bucket and object, because nothing else is offered: the owner may do everything,
-//! everything is encrypted, the owner pays. They are given only to callers who may look at the bucket or object.
+//! everything is encrypted, nothing is logged to a bucket. They are given only to callers who may look at the bucket or object.
 
 use engine::{GetObject, Selection};
 use kernel::ReadCondition;
@@ -19,19 +19,24 @@ pub(super) async fn get_bucket_acl(face: &S3Face, request: S3Request<GetBucketAc
 pub(super) async fn get_object_acl(face: &S3Face, request: S3Request<GetObjectAclInput>) -> Answer<GetObjectAclOutput> {
     let caller = face.admit(&request)?;
     let input = request.input;
-    let get = GetObject {
-        bucket: names::bucket(&input.bucket)?,
-        key: names::key(&input.key)?,
-        version: names::version(input.version_id.as_deref())?,
-        selection: Selection::All,
-        condition: ReadCondition::default(),
-    };
+    let get = whole(&input.bucket, &input.key, input.version_id.as_deref())?;
     face.engine.head_object(&caller, get).await?;
     Ok(S3Response::new(GetObjectAclOutput {
         grants: Some(grants(face)),
         owner: Some(face.owner()),
         ..GetObjectAclOutput::default()
     }))
+}
+
+/// Asks for an object without any condition.
+pub(super) fn whole(bucket: &str, key: &str, version: Option<&str>) -> Result<GetObject, Mistake> {
+    Ok(GetObject {
+        bucket: names::bucket(bucket)?,
+        key: names::key(key)?,
+        version: names::version(version)?,
+        selection: Selection::All,
+        condition: ReadCondition::default(),
+    })
 }
 
 fn grants(face: &S3Face) -> Grants {
@@ -94,14 +99,36 @@ fn check_encryption(configuration: &ServerSideEncryptionConfiguration) -> Result
     Ok(())
 }
 
-pub(super) async fn get_bucket_request_payment(
+/// Takes away what is so anyway: what is stored stays encrypted, as in S3.
+pub(super) async fn delete_bucket_encryption(
     face: &S3Face,
-    request: S3Request<GetBucketRequestPaymentInput>,
-) -> Answer<GetBucketRequestPaymentOutput> {
+    request: S3Request<DeleteBucketEncryptionInput>,
+) -> Answer<DeleteBucketEncryptionOutput> {
     let caller = face.admit(&request)?;
     face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
-    let payer = Some(Payer::from_static(Payer::BUCKET_OWNER));
-    Ok(S3Response::new(GetBucketRequestPaymentOutput { payer }))
+    Ok(S3Response::new(DeleteBucketEncryptionOutput::default()))
+}
+
+pub(super) async fn get_bucket_logging(
+    face: &S3Face,
+    request: S3Request<GetBucketLoggingInput>,
+) -> Answer<GetBucketLoggingOutput> {
+    let caller = face.admit(&request)?;
+    face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
+    Ok(S3Response::new(GetBucketLoggingOutput { logging_enabled: None }))
+}
+
+/// Accepts that nothing is logged. A bucket that logs are to be delivered to would wait for them in vain.
+pub(super) async fn put_bucket_logging(
+    face: &S3Face,
+    request: S3Request<PutBucketLoggingInput>,
+) -> Answer<PutBucketLoggingOutput> {
+    let caller = face.admit(&request)?;
+    face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
+    if request.input.bucket_logging_status.logging_enabled.is_some() {
+        return Err(Mistake::NotOffered("delivering access logs to a bucket".to_owned()).into());
+    }
+    Ok(S3Response::new(PutBucketLoggingOutput::default()))
 }
 
 #[cfg(test)]

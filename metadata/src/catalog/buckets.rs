@@ -4,27 +4,23 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kernel::settings::{BucketSettings, Setting};
-use kernel::{BucketId, BucketName, Region, Sequence, Tags, Timestamp, Versioning};
+use kernel::{BucketId, BucketName, Sequence, Tags, Timestamp, Versioning};
 
 use super::draft::Draft;
-use super::request::{Bucket, BucketCounters, Change, What};
+use super::request::{Bucket, BucketCounters, Change, NewBucket, What};
 use super::{ATTEMPTS, Catalog, CatalogError, Place, Result};
 use crate::key_value::{Batch, Edit, Expectation, Family, KeyValueError, Stamped, Step, gather};
 use crate::keys::{self, Count};
 use crate::record::{self, Malformed};
 
 impl Catalog {
-    /// Makes a bucket. Its id was never another bucket's.
+    /// Makes a bucket with all it begins with, in one change. Its id was never another bucket's.
     ///
     /// # Errors
     /// [`CatalogError::BucketExists`], [`CatalogError::Contended`], [`CatalogError::Map`].
-    pub async fn create_bucket(
-        &self,
-        name: &BucketName,
-        region: &Region,
-        now: Timestamp,
-        by: &str,
-    ) -> Result<Arc<Bucket>> {
+    pub async fn create_bucket(&self, new: NewBucket<'_>) -> Result<Arc<Bucket>> {
+        let NewBucket { name, region, tags, settings, now, by } = new;
+        let settings = Arc::new(settings);
         let _id_is_taken = self.locks.creation().await;
         for _ in 0..ATTEMPTS {
             let place = keys::bucket(name);
@@ -41,8 +37,8 @@ impl Catalog {
                 region: region.clone(),
                 created: now,
                 versioning: Versioning::Unversioned,
-                tags: Tags::default(),
-                settings: Arc::default(),
+                tags: tags.clone(),
+                settings: Arc::clone(&settings),
                 revision: Sequence::ZERO,
                 row: Bytes::new(),
             };
@@ -260,16 +256,25 @@ fn counters(bucket: BucketId, rows: [Option<Bytes>; Count::ALL.len()]) -> Result
 /// The batch that makes a bucket which took its id from `next`.
 fn creation(bucket: &Bucket, next: Bytes, place: Vec<u8>, now: Timestamp, by: &str) -> Batch {
     let following = Bytes::copy_from_slice(&(bucket.id.0 + 1).to_be_bytes());
-    let change = record::change_row(&Change::of_bucket(What::BucketCreated, bucket, now, by));
+    let change = Change { tags: bucket.tags.clone(), ..Change::of_bucket(What::BucketCreated, bucket, now, by) };
+    let change = record::change_row(&change);
+    let setting = |name| {
+        let row = record::setting_row(&bucket.settings.get(name))?;
+        Some(Edit::Put(Family::Settings, keys::setting(bucket.id, record::setting_code(name)), row))
+    };
+    let settings: Vec<Edit> = bucket.settings.names().filter_map(setting).collect();
     Batch {
         expectations: vec![
             Expectation::Absent(Family::Buckets, place.clone()),
             Expectation::Equals(Family::Lake, keys::LAKE_NEXT_BUCKET.to_vec(), next),
         ],
-        edits: vec![
+        edits: [
             Edit::Put(Family::Lake, keys::LAKE_NEXT_BUCKET.to_vec(), following),
             Edit::PutStamped { family: Family::Buckets, key: Stamped::plain(place), value: record::bucket_row(bucket) },
             Edit::PutStamped { family: Family::Changes, key: keys::sequence_stamped(), value: Stamped::plain(change) },
-        ],
+        ]
+        .into_iter()
+        .chain(settings)
+        .collect(),
     }
 }

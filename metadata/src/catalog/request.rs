@@ -33,6 +33,30 @@ pub struct Bucket {
     pub(crate) row: Bytes,
 }
 
+/// A bucket to make.
+#[derive(Debug, Clone)]
+pub struct NewBucket<'a> {
+    /// Its name.
+    pub name: &'a BucketName,
+    /// Where its home is.
+    pub region: &'a Region,
+    /// Its tags.
+    pub tags: Tags,
+    /// How it is set up.
+    pub settings: BucketSettings,
+    /// When it is acknowledged.
+    pub now: Timestamp,
+    /// Who asks, for the log of changes.
+    pub by: &'a str,
+}
+
+impl<'a> NewBucket<'a> {
+    /// One without tags and settings.
+    pub fn plain(name: &'a BucketName, region: &'a Region, now: Timestamp, by: &'a str) -> Self {
+        Self { name, region, tags: Tags::default(), settings: BucketSettings::default(), now, by }
+    }
+}
+
 /// What a bucket holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BucketCounters {

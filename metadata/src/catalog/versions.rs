@@ -1,7 +1,7 @@
 //! Reading versions and where their bytes lie, and replacing tags.
 
 use bytes::Bytes;
-use kernel::{BlobId, BucketId, ObjectKey, Part, Placement, Tags, Timestamp, UploadId, Version, VersionName};
+use kernel::{BlobId, BucketId, Content, ObjectKey, Part, Placement, Tags, Timestamp, UploadId, Version, VersionName};
 
 use super::draft::Draft;
 use super::error::CatalogError;
@@ -10,6 +10,9 @@ use super::top::Top;
 use super::{ATTEMPTS, Catalog, Place, Result};
 use crate::key_value::{Family, Step, gather};
 use crate::{keys, record};
+
+/// Versions of a key that are looked at for the one an upload became.
+const COMPLETED_MAX: usize = 1_000;
 
 impl Catalog {
     /// A version by name, or the newest, markers included; none where there is none.
@@ -67,6 +70,32 @@ impl Catalog {
             }
         }
         Err(CatalogError::Contended)
+    }
+
+    /// The version of a key that an upload was completed into, current or not; none where it is no more, or does not stand
+    /// among the key's newest thousand.
+    ///
+    /// # Errors
+    /// [`CatalogError::Damaged`], [`CatalogError::Map`].
+    pub async fn completed_version(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        upload: UploadId,
+    ) -> Result<Option<Version>> {
+        let (from, until) = keys::versions_of(bucket, key);
+        let (named, found) = (key.clone(), (0, Ok(None)));
+        let walked = gather(&*self.map, Family::Versions, from, until, found, move |(looked, found), place, row| {
+            *looked += 1;
+            let is_it = |version: &Version| {
+                let content = version.object().map(|facts| &facts.content);
+                matches!(content, Some(Content::Parts { list, .. }) if *list == upload)
+            };
+            let version = record::version(named.clone(), row).place(Family::Versions, place);
+            *found = version.map(|version| Some(version).filter(is_it));
+            if matches!(found, Ok(None)) && *looked < COMPLETED_MAX { Step::Next } else { Step::Stop }
+        });
+        walked.await?.1
     }
 
     /// The sealed bytes of a piece that lies in the catalogue; none where nothing refers to it any more.

@@ -47,7 +47,7 @@ fn pairs_of_text() -> impl Strategy<Value = BTreeMap<String, String>> {
 }
 
 fn tag_set() -> impl Strategy<Value = Tags> {
-    pairs_of_text().prop_map(|pairs| Tags::new(pairs, 10).expect("a valid tag set"))
+    pairs_of_text().prop_map(|pairs| Tags::as_stored(pairs).expect("a valid tag set"))
 }
 
 fn headers() -> impl Strategy<Value = Headers> {

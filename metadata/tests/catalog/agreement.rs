@@ -155,7 +155,11 @@ impl Pair {
 
     async fn create(&mut self, name: &'static str) {
         let region = Region::new("here").expect("a valid region");
-        let created = self.lake.catalog.create_bucket(&bucket_name(name), &region, self.lake.now(), BY).await;
+        let created = self
+            .lake
+            .catalog
+            .create_bucket(metadata::NewBucket::plain(&bucket_name(name), &region, self.lake.now(), BY))
+            .await;
         if self.model.contains_key(name) {
             assert!(matches!(created, Err(CatalogError::BucketExists)));
         } else {

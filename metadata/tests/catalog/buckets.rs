@@ -14,7 +14,10 @@ fn a_name_is_taken_once_and_an_id_is_given_once() {
         let lake = Lake::new().await;
         let first = lake.create("bucket", Versioning::Unversioned).await;
         let region = Region::new("here").expect("a valid region");
-        let again = lake.catalog.create_bucket(&bucket_name("bucket"), &region, lake.now(), BY).await;
+        let again = lake
+            .catalog
+            .create_bucket(metadata::NewBucket::plain(&bucket_name("bucket"), &region, lake.now(), BY))
+            .await;
         assert!(matches!(again, Err(CatalogError::BucketExists)));
         lake.catalog.delete_bucket(&first, lake.now(), BY).await.expect("an empty bucket");
         assert_eq!(lake.catalog.bucket(&bucket_name("bucket")).await.expect("a read"), None);

@@ -169,8 +169,11 @@ impl Lake {
 
     pub(crate) async fn create(&self, name: &str, versioning: Versioning) -> Arc<Bucket> {
         let region = Region::new("here").expect("a valid region");
-        let bucket =
-            self.catalog.create_bucket(&bucket_name(name), &region, self.now(), BY).await.expect("a new bucket");
+        let bucket = self
+            .catalog
+            .create_bucket(metadata::NewBucket::plain(&bucket_name(name), &region, self.now(), BY))
+            .await
+            .expect("a new bucket");
         if versioning != Versioning::Unversioned {
             self.catalog.set_versioning(&bucket, versioning, self.now(), BY).await.expect("a change");
         }

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use engine::{CompleteUpload, CopyPart, CreateUpload, Selection, UploadName};
-use kernel::ETag;
+use kernel::{ETag, VersionName};
 
-use super::writing::{expect, receive};
+use super::writing::{check_source, expect, receive};
 use super::{Chance, Object, Reference, Result, Upload};
 use crate::operation::{self, Answer, Refusal};
 use crate::world::SETTINGS;
@@ -41,7 +41,7 @@ impl Reference {
         if copy.range.is_some_and(|(first, last)| last < first || last >= whole) {
             return Err(Refusal::Range);
         }
-        receive(&operation::Upload { bytes: bytes.clone(), damage: None })?;
+        check_source(&bytes)?;
         Ok(self.upload(&copy.upload)?.take(copy.number, bytes))
     }
 
@@ -64,7 +64,7 @@ impl Reference {
     pub(super) fn complete(&mut self, complete: &CompleteUpload, chance: &mut Chance) -> Result<Answer> {
         let name = &complete.upload;
         let upload = match self.upload(name) {
-            Err(Refusal::NoUpload) => return self.completed_before(name),
+            Err(Refusal::NoUpload) => return self.completed_before(complete),
             found => found?.clone(),
         };
         if complete.parts.windows(2).any(|pair| pair[0].number >= pair[1].number) {
@@ -98,15 +98,45 @@ impl Reference {
         self.write(&name.bucket, &name.key, object, chance)
     }
 
-    /// A completion that is asked for again while its object is current answers as it did.
-    fn completed_before(&mut self, name: &UploadName) -> Result<Answer> {
+    /// A completion that is asked for again while its version stands answers as it did, if it names the same parts.
+    fn completed_before(&mut self, complete: &CompleteUpload) -> Result<Answer> {
+        let name = &complete.upload;
         let bucket = self.bucket(&name.bucket)?;
-        let newest = bucket.keys.get(&name.key).and_then(|versions| versions.first());
-        let version = newest.ok_or(Refusal::NoUpload)?;
-        let object =
-            version.object.as_ref().filter(|object| object.upload == Some(name.id)).ok_or(Refusal::NoUpload)?;
+        let mut versions = bucket.keys.get(&name.key).into_iter().flatten();
+        let found = versions.find_map(|version| {
+            let object = version.object.as_ref().filter(|object| object.upload == Some(name.id))?;
+            Some((version.name, object))
+        });
+        let (version, object) = found.ok_or(Refusal::NoUpload)?;
+        if complete.parts.windows(2).any(|pair| pair[0].number >= pair[1].number) {
+            return Err(Refusal::PartOrder);
+        }
+        let mut parts = object.parts_as_sent().into_iter();
+        for named in &complete.parts {
+            if parts.next() != Some((named.number, named.etag)) {
+                return Err(Refusal::Part(named.number));
+            }
+        }
+        if let Some((number, _)) = parts.next() {
+            return Err(Refusal::Part(number));
+        }
+        if complete.bytes.is_some_and(|announced| announced != object.bytes.len() as u64) {
+            return Err(Refusal::Length);
+        }
         let (etag, bytes) = (object.etag, object.bytes.len() as u64);
-        Ok(Answer::Written { version: version.name, etag, bytes, versioned: bucket.names_writes() })
+        Ok(Answer::Written { version, etag, bytes, versioned: version != VersionName::Null })
+    }
+}
+
+impl Object {
+    /// Numbers and tags of the parts it was assembled from, as a completion names them.
+    pub(crate) fn parts_as_sent(&self) -> Vec<(u16, Option<ETag>)> {
+        let mut rest = self.bytes.clone();
+        let parts = self.parts.iter().flatten().map(|(number, bytes)| {
+            let part = rest.split_to(*bytes as usize);
+            (*number, Some(ETag { md5: storage::md5_of(&part), parts: None }))
+        });
+        parts.collect()
     }
 }
 

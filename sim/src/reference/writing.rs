@@ -31,7 +31,7 @@ impl Reference {
         if let Some(tags) = &copy.replace_tags {
             attributes.tags = tags.clone();
         }
-        receive(&Upload { bytes: bytes.clone(), damage: None })?;
+        check_source(&bytes)?;
         let annotations = if copy.with_annotations { source.annotations } else { Default::default() };
         let copied = Object { annotations, ..whole(bytes, attributes) };
         self.write(&copy.bucket, &copy.key, copied, chance)
@@ -126,4 +126,9 @@ pub(super) fn expect(bucket: &Bucket, key: &ObjectKey, condition: &WriteConditio
         (Some(object), _, Some(tags)) if is_one_of(object, tags) => Err(Refusal::Condition),
         _ => Ok(()),
     }
+}
+
+/// A source that is longer than a body may be is refused as such.
+pub(super) fn check_source(bytes: &Bytes) -> Result<()> {
+    if bytes.len() as u64 > SETTINGS.body_bytes_max { Err(Refusal::Senseless) } else { Ok(()) }
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+/// The file that functions belong to where they are written without one.
+const MAIN: &str = "test_s3.py";
 /// Outcomes as `pytest -rA` writes them at the start of a line.
 const OUTCOMES: [&str; 6] = ["PASSED", "FAILED", "ERROR", "SKIPPED", "XFAIL", "XPASS"];
 
@@ -25,10 +27,15 @@ impl Report {
         };
         *self.cases.entry(outcome).or_default() += 1;
         let case = rest.split(" - ").next().unwrap_or(rest);
-        let Some((_, name)) = case.rsplit_once("::") else {
+        let Some((path, name)) = case.rsplit_once("::") else {
             return true;
         };
-        let function = name.split('[').next().unwrap_or(name).trim().to_owned();
+        let function = name.split('[').next().unwrap_or(name).trim();
+        // Functions of other files carry their file's name: the files share some.
+        let function = match path.rsplit('/').next() {
+            None | Some(MAIN) => function.to_owned(),
+            Some(file) => format!("{file}::{function}"),
+        };
         if *outcome == "PASSED" && !self.failing.contains(&function) {
             self.passing.insert(function);
         } else if *outcome != "PASSED" {
@@ -72,6 +79,8 @@ mod tests {
             "PASSED s3tests/functional/test_s3.py::test_other_half[d]",
             "PASSED s3tests/functional/test_s3.py::test_untidy",
             "ERROR s3tests/functional/test_s3.py::test_untidy - ClientError",
+            "PASSED s3tests/functional/test_headers.py::test_half",
+            "FAILED s3tests/functional/test_headers.py::test_whole - assert 1 == 2",
             "SKIPPED [1] s3tests/functional/test_s3.py:3851: no api_name configured",
         ] {
             assert!(report.take(line), "{line}");
@@ -79,8 +88,8 @@ mod tests {
         for line in ["", "597 passed in 3s", "...F..", "/tmp/x.py:1: Error"] {
             assert!(!report.take(line), "{line}");
         }
-        assert_eq!(report.passing().iter().collect::<Vec<_>>(), ["test_whole"]);
-        assert_eq!(report.cases(), 8);
-        assert_eq!(report.to_string(), "1 of 4 functions pass; cases: 1 error 2 failed 4 passed 1 skipped");
+        assert_eq!(report.passing().iter().collect::<Vec<_>>(), ["test_headers.py::test_half", "test_whole"]);
+        assert_eq!(report.cases(), 10);
+        assert_eq!(report.to_string(), "2 of 6 functions pass; cases: 1 error 3 failed 5 passed 1 skipped");
     }
 }
