@@ -174,6 +174,7 @@ def test_versions_and_queries_are_no_concern_of_a_website(sites, s3, bucket):
         answer = visit(sites, bucket, "/k", query=query)
         assert (answer.body, answer.headers["x-amz-version-id"]) == (b"new", new)
         assert answer.headers["Content-Type"] == "binary/octet-stream"
+    assert visit(sites, bucket, "/k", ("x-lake-as-of", "2026-01-01T00:00:00Z")).status == 400
 
 
 def test_what_is_missing_is_said_on_a_page(sites, s3, bucket):

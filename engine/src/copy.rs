@@ -84,6 +84,7 @@ impl Engine {
             bucket: source.bucket.clone(),
             key: source.key.clone(),
             version: source.version,
+            as_of: None,
             selection,
             condition: source.condition.clone(),
         };

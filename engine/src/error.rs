@@ -2,7 +2,7 @@
 //! gateway translates all of them, in one place.
 
 use kernel::settings::QuotaExceeded;
-use kernel::{ChecksumAlgorithm, ETag, Timestamp, VersionName};
+use kernel::{ChecksumAlgorithm, ETag, ObjectKey, Timestamp, VersionName};
 
 /// What was asked for and is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +145,12 @@ pub enum Error {
     /// It is there already.
     #[error("already exists: {0:?}")]
     AlreadyExists(Existing),
+    /// It was there at the moment asked for, and was removed for good since.
+    #[error("removed for good: `{key}`")]
+    Removed {
+        /// The key.
+        key: ObjectKey,
+    },
     /// No permit.
     #[error("denied")]
     Denied(#[from] policy::Refusal),

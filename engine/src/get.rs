@@ -19,6 +19,7 @@ use crate::{
 
 /// Times a read starts over because the version it found was replaced before its bytes were read.
 pub(crate) const ATTEMPTS_MAX: u32 = 16;
+const TWO_MOMENTS: &str = "a version and a moment of the past cannot both be asked for";
 /// Parts of a list that are read ahead of their bytes.
 const PARTS_PER_READ: usize = 64;
 
@@ -65,7 +66,15 @@ impl Engine {
     async fn look(&self, caller: &Caller, action: Action, get: &GetObject) -> Result<(Permit, ObjectInfo)> {
         let facts = self.bucket_facts(&get.bucket).await?;
         let permit = self.permit(caller, action, &facts, Some((&get.key, get.version)))?;
-        let version = self.find(&permit, &facts, &get.key, get.version).await?;
+        let as_of = match (get.as_of, get.version) {
+            (Some(_), Some(_)) => return Err(Error::Invalid(Fault::Request(TWO_MOMENTS.to_owned()))),
+            (Some(as_of), None) => Some(self.moment(&permit, &facts, as_of).await?),
+            (None, _) => None,
+        };
+        let version = match as_of {
+            Some(at) => self.find_as_of(&permit, &facts, &get.key, at).await?,
+            None => self.find(&permit, &facts, &get.key, get.version).await?,
+        };
         let object = version.object().ok_or(Error::Bug("a marker was found where an object was sought"))?;
         match get.condition.judge(&object.etag, version.modified) {
             Freshness::Wanted => {}
@@ -80,7 +89,7 @@ impl Engine {
             Content::Parts { count, .. } => Some(count),
             Content::Whole(_) => None,
         };
-        Ok((permit, ObjectInfo { version, versioned: facts.versioned(), range, part_checksum, parts }))
+        Ok((permit, ObjectInfo { version, versioned: facts.versioned(), as_of, range, part_checksum, parts }))
     }
 
     /// The object under a key, or under one of its versions.
@@ -179,7 +188,9 @@ impl Engine {
         let Ok(facts) = self.bucket_facts(bucket).await else {
             return Ok(false);
         };
-        let now = self.catalog.version(facts.id, &info.version.key, permit.version()).await?;
+        // Of the past, what stands by its own name is what was found.
+        let name = info.as_of.map_or(permit.version(), |_| Some(info.version.name()));
+        let now = self.catalog.version(facts.id, &info.version.key, name).await?;
         Ok(now.is_some_and(|version| version.sequence == info.version.sequence))
     }
 

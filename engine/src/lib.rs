@@ -10,6 +10,7 @@
 //! ```
 
 mod annotations;
+mod as_of;
 mod background;
 mod bucket;
 mod copy;
@@ -18,6 +19,7 @@ mod delete;
 mod error;
 mod facts;
 mod get;
+mod history;
 mod ingest;
 mod list;
 mod put;
@@ -44,11 +46,12 @@ pub use annotations::{
 pub use background::{Background, Progress};
 pub use cors::{CorsAnswer, CorsRequest, CorsVerdict};
 pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
+pub use history::{History, HistorySettings};
 pub use request::{
-    Attributes, Body, BucketInfo, BucketUsage, Bytestream, CompleteUpload, Copied, CopyObject, CopyPart, CopySource,
-    CreateBucket, CreateUpload, DeleteObject, Deleted, Entry, GetObject, ListObjects, ListUploads, ListVersions,
-    ListedVersion, NamedPart, ObjectInfo, ObjectParts, ObjectRead, Page, PartPage, PutObject, PutPart, Selection,
-    Trailer, UploadChecksum, UploadInfo, UploadName, Written,
+    AsOf, Attributes, Body, BucketInfo, BucketUsage, Bytestream, CompleteUpload, Copied, CopyObject, CopyPart,
+    CopySource, CreateBucket, CreateUpload, DeleteObject, Deleted, Entry, GetObject, ListObjects, ListUploads,
+    ListVersions, ListedVersion, NamedPart, ObjectInfo, ObjectPage, ObjectParts, ObjectRead, Page, PartPage, PutObject,
+    PutPart, Selection, Trailer, UploadChecksum, UploadInfo, UploadName, Written,
 };
 pub use stale_uploads::{StaleUploadSettings, StaleUploads};
 pub use sweep::{Sweep, SweepSettings};
@@ -163,6 +166,8 @@ impl From<CatalogError> for Error {
             CatalogError::Condition(unexpected) => unexpected.into(),
             CatalogError::PartChanged(number) => Self::Invalid(Fault::Part { number }),
             CatalogError::QuotaExceeded(exceeded) => Self::QuotaExceeded(exceeded),
+            CatalogError::NoPast(why) => why.into(),
+            CatalogError::Removed { key } => Self::Removed { key },
             CatalogError::Contended => Self::Busy,
             damaged @ (CatalogError::Damaged { .. } | CatalogError::UnknownFormat { .. }) => {
                 Self::Corrupt { what: "a row of the catalogue".to_owned(), source: Box::new(damaged) }

@@ -1,11 +1,13 @@
 //! Listing: pages of keys, versions and uploads.
 
 use kernel::{Caller, Version};
-use metadata::{Listing, ObjectScan, Row, UploadScan, VersionScan};
+use metadata::{Listing, ObjectScan, PastListing, Row, UploadScan, VersionScan};
 use policy::Action;
 
 use crate::upload::upload_info;
-use crate::{Engine, Entry, ListObjects, ListUploads, ListVersions, ListedVersion, Page, Result, UploadInfo};
+use crate::{
+    Engine, Entry, ListObjects, ListUploads, ListVersions, ListedVersion, ObjectPage, Page, Result, UploadInfo,
+};
 
 fn page<T, U>(listing: Listing<T>, item: impl Fn(T) -> U) -> Page<U> {
     let entries = listing.rows.into_iter().map(|row| match row {
@@ -15,14 +17,21 @@ fn page<T, U>(listing: Listing<T>, item: impl Fn(T) -> U) -> Page<U> {
     Page { entries: entries.collect(), truncated: listing.truncated }
 }
 
+fn name(entry: &Entry<Version>) -> &str {
+    match entry {
+        Entry::Item(version) => version.key.as_str(),
+        Entry::Prefix(prefix) => prefix,
+    }
+}
+
 impl Engine {
-    /// A page of current objects.
+    /// A page of objects that are current, or were.
     ///
     /// # Errors
-    /// `NotFound`, `Denied`.
-    pub async fn list_objects(&self, caller: &Caller, list: ListObjects) -> Result<Page<Version>> {
+    /// `NotFound`, `Denied`; of the past also `Invalid` and `Removed`.
+    pub async fn list_objects(&self, caller: &Caller, list: ListObjects) -> Result<ObjectPage> {
         let facts = self.bucket_facts(&list.bucket).await?;
-        self.permit(caller, Action::ListBucket, &facts, None)?;
+        let permit = self.permit(caller, Action::ListBucket, &facts, None)?;
         let scan = ObjectScan {
             bucket: facts.id,
             prefix: &list.prefix,
@@ -30,7 +39,15 @@ impl Engine {
             after: list.after.as_deref(),
             limit: list.limit,
         };
-        Ok(page(self.catalog.list_objects(scan).await?, |version| version))
+        let Some(as_of) = list.as_of else {
+            let page = page(self.catalog.list_objects(scan).await?, |version| version);
+            let next = page.entries.last().filter(|_| page.truncated).map(name).map(str::to_owned);
+            return Ok(ObjectPage { page, next, as_of: None });
+        };
+        let at = self.moment(&permit, &facts, as_of).await?;
+        let PastListing { rows, next } = self.catalog.list_objects_as_of(&facts, scan, at).await?;
+        let page = page(Listing { rows, truncated: next.is_some() }, |version| version);
+        Ok(ObjectPage { page, next, as_of: Some(at) })
     }
 
     /// A page of versions and markers, newest first within a key.

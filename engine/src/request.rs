@@ -128,6 +128,15 @@ pub enum Selection {
     Part(u16),
 }
 
+/// A moment of the past. What counts is what was current right after the last change up to then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// Right after this change.
+    Sequence(Sequence),
+    /// At the end of this millisecond.
+    Time(Timestamp),
+}
+
 /// Reads an object, or what is known of it.
 #[derive(Debug, Clone)]
 pub struct GetObject {
@@ -137,6 +146,8 @@ pub struct GetObject {
     pub key: ObjectKey,
     /// Which version; none for the current one.
     pub version: Option<VersionName>,
+    /// The version that was current then instead; not together with `version`.
+    pub as_of: Option<AsOf>,
     /// Which bytes.
     pub selection: Selection,
     /// What must be so.
@@ -150,6 +161,8 @@ pub struct ObjectInfo {
     pub version: Version,
     /// Whether the bucket names versions in its answers.
     pub versioned: bool,
+    /// The change as of which it was read, where that was asked for.
+    pub as_of: Option<Sequence>,
     /// The bytes selected, where fewer than all were asked for.
     pub range: Option<ByteRange>,
     /// The checksum of the selected part, where a part of a multipart object was asked for.
@@ -254,6 +267,20 @@ pub struct ListObjects {
     pub after: Option<String>,
     /// Entries at the most, 0–1,000.
     pub limit: usize,
+    /// The objects that were current then, instead of those of now.
+    pub as_of: Option<AsOf>,
+}
+
+/// A stretch of a listing of objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectPage {
+    /// The objects.
+    pub page: Page<Version>,
+    /// The key or common prefix behind which the rest follows, where there is a rest. A page of the past may end before it
+    /// is full.
+    pub next: Option<String>,
+    /// The change as of which it was listed, where that was asked for.
+    pub as_of: Option<Sequence>,
 }
 
 /// A row of a listing.

@@ -22,7 +22,7 @@ mod website;
 
 use std::sync::Arc;
 
-use engine::{Engine, Written};
+use engine::{AsOf, Engine, Written};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use kernel::{Caller, Region};
 use s3s::dto::*;
@@ -30,7 +30,7 @@ use s3s::{S3, S3Error, S3Request, S3Response, S3Result};
 
 use crate::front::trace::RequestTrace;
 use crate::s3_error::{self, Failure, Mistake};
-use crate::translate::{names, unhonoured};
+use crate::translate::{as_of, names, unhonoured};
 
 /// What every operation ends in.
 type Answer<T> = Result<S3Response<T>, Failure>;
@@ -50,8 +50,15 @@ impl S3Face {
 
     /// Who is calling, once the request asks for nothing that is not honoured.
     fn admit<T>(&self, request: &S3Request<T>) -> Result<Caller, Mistake> {
+        as_of::refuse(&request.headers)?;
+        Ok(self.admit_to_past(request)?.0)
+    }
+
+    /// As [`Self::admit`], for an operation that can look at the past: also which moment is asked for.
+    fn admit_to_past<T>(&self, request: &S3Request<T>) -> Result<(Caller, Option<AsOf>), Mistake> {
         unhonoured::refuse(&request.headers, &self.owner)?;
-        Ok(request.extensions.get::<Caller>().cloned().unwrap_or(Caller::Anonymous))
+        let caller = request.extensions.get::<Caller>().cloned().unwrap_or(Caller::Anonymous);
+        Ok((caller, as_of::asked(&request.headers)?))
     }
 
     /// Who owns everything.

@@ -226,6 +226,7 @@ fn from_engine(error: engine::Error) -> S3Error {
     use engine::Error;
     match error {
         Error::NotFound(missing) => not_found(missing),
+        Error::Removed { .. } => unlisted("VersionRemoved", StatusCode::GONE, &error),
         Error::AlreadyExists(Existing::OwnBucket) => S3Error::new(S3ErrorCode::BucketAlreadyOwnedByYou),
         Error::Denied(_) => S3Error::new(S3ErrorCode::AccessDenied),
         Error::Precondition(unmet) => precondition(unmet),

@@ -20,6 +20,8 @@ mod draft;
 mod error;
 mod listing;
 mod locks;
+mod marks;
+mod past;
 mod put;
 mod request;
 mod top;
@@ -37,11 +39,13 @@ use crate::keys;
 
 use bucket_cache::BucketCache;
 pub(crate) use error::Place;
-pub use error::{CatalogError, Result};
+pub use error::{CatalogError, NoPast, Result};
 use locks::Locks;
+use marks::KnownTimes;
 pub use request::{
-    Annotated, AnnotationScan, Bucket, BucketCounters, Change, Completion, Deletion, DeletionDone, Listing,
-    NewAnnotation, NewBucket, NewPart, NewVersion, ObjectScan, Replaced, Row, Upload, UploadScan, VersionScan, What,
+    Annotated, AnnotationScan, Bucket, BucketCounters, Change, Completion, Deletion, DeletionDone, Grave, Listing,
+    NewAnnotation, NewBucket, NewPart, NewVersion, ObjectScan, Past, PastListing, Replaced, Row, Upload, UploadScan,
+    VersionScan, What,
 };
 pub use unlinked::Unlinked;
 
@@ -57,6 +61,9 @@ pub struct Catalog {
     deployment: [u8; 16],
     cache: BucketCache,
     locks: Locks,
+    /// The change from which on removed versions leave graves.
+    graves_since: Sequence,
+    times: KnownTimes,
 }
 
 impl Catalog {
@@ -70,7 +77,9 @@ impl Catalog {
             Some(deployment) => deployment,
             None => make_lake(&*map, entropy, now).await?,
         };
-        Ok(Self { map, deployment, cache: BucketCache::default(), locks: Locks::new() })
+        let graves_since = past::graves_since(&*map).await?;
+        let (cache, locks, times) = (BucketCache::default(), Locks::new(), KnownTimes::default());
+        Ok(Self { map, deployment, cache, locks, graves_since, times })
     }
 
     /// The random id that tells this lake from every other.
@@ -127,9 +136,10 @@ async fn make_lake(map: &dyn KeyValue, entropy: &dyn Entropy, now: Timestamp) ->
         (keys::LAKE_CREATED, &now.as_millis().to_be_bytes()),
         (keys::LAKE_NEXT_BUCKET, &1_u64.to_be_bytes()),
     ];
+    let rows = rows.map(|(key, value)| Edit::Put(Family::Lake, key.to_vec(), Bytes::copy_from_slice(value)));
     let batch = Batch {
         expectations: vec![Expectation::Absent(Family::Lake, keys::LAKE_FORMAT.to_vec())],
-        edits: rows.map(|(key, value)| Edit::Put(Family::Lake, key.to_vec(), Bytes::copy_from_slice(value))).into(),
+        edits: rows.into_iter().chain([past::graves_begin()]).collect(),
     };
     match map.apply(batch).await {
         Ok(_) => Ok(deployment),

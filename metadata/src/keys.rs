@@ -3,7 +3,7 @@
 //! Numbers are big-endian, so that byte order is their order. An object's key holds no NUL, so what follows one begins
 //! with NUL: then all rows of a key stand together, in front of those of any longer key.
 
-use kernel::{AnnotationName, BlobId, BucketId, BucketName, ObjectKey, Sequence, UploadId, VersionId};
+use kernel::{AnnotationName, BlobId, BucketId, BucketName, ObjectKey, Sequence, Timestamp, UploadId, VersionId};
 
 use crate::key_value::Stamped;
 
@@ -15,6 +15,22 @@ pub(crate) const LAKE_DEPLOYMENT: &[u8] = b"deployment";
 pub(crate) const LAKE_CREATED: &[u8] = b"created";
 /// The id that the next bucket takes, eight bytes.
 pub(crate) const LAKE_NEXT_BUCKET: &[u8] = b"next bucket";
+/// The change from which on every version that is removed for good leaves a grave, a sequence.
+pub(crate) const LAKE_GRAVES_SINCE: &[u8] = b"graves since";
+
+/// What rows of `graves` begin with that are not of one key: no bucket has the id 0.
+const NO_BUCKET: [u8; BUCKET_BYTES] = [0; BUCKET_BYTES];
+/// Behind [`NO_BUCKET`]: graves by the change that dug them.
+const REMOVALS: u8 = 1;
+/// Behind [`NO_BUCKET`]: horizons of buckets.
+const HORIZONS: u8 = 2;
+
+/// `marks`: what is known of the log up to a time.
+const MARKS: u8 = 1;
+/// `marks`: what a time was found to mean.
+const PINS: u8 = 2;
+/// `marks`: the time of the newest pin.
+pub(crate) const NEWEST_PIN: &[u8] = &[3];
 
 const SEQUENCE_BYTES: usize = 8;
 const BUCKET_BYTES: usize = 8;
@@ -125,6 +141,79 @@ pub(crate) fn keys_with_prefix(bucket: BucketId, prefix: &str) -> Range {
 pub(crate) fn after_key(bucket: BucketId, key: &str) -> Vec<u8> {
     let key = key.split('\0').next().unwrap_or_default();
     joined([&bucket.0.to_be_bytes(), key.as_bytes(), &[1]])
+}
+
+/// `graves`: that of the version that came with `from`. The rows of a key stand as in `versions`.
+pub(crate) fn grave(bucket: BucketId, key: &ObjectKey, from: Sequence) -> Vec<u8> {
+    version(bucket, key, from)
+}
+
+/// `graves`: the row of the change that dug the grave that stands at `grave`.
+pub(crate) fn removal_stamped(grave: &[u8]) -> Stamped {
+    let mut bytes = joined([&NO_BUCKET, &[REMOVALS][..], &[0; SEQUENCE_BYTES]]);
+    let hole = Some(bytes.len() - SEQUENCE_BYTES);
+    bytes.extend_from_slice(grave);
+    Stamped { bytes, hole, newest_first: false }
+}
+
+/// `graves`: all removals, the oldest first.
+pub(crate) fn removals() -> Range {
+    all_of(joined([&NO_BUCKET, &[REMOVALS][..]]))
+}
+
+/// Takes a removal's key apart: the change, and where the grave stands.
+pub(crate) fn split_removal(row: &[u8]) -> Option<(Sequence, &[u8])> {
+    let (at, grave) = row.get(BUCKET_BYTES + 1..)?.split_at_checked(SEQUENCE_BYTES)?;
+    Some((Sequence::from_bits(u64::from_be_bytes(at.try_into().ok()?)), grave))
+}
+
+/// The bucket of a row in a family whose keys begin with the bucket id.
+pub(crate) fn bucket_of(row: &[u8]) -> Option<BucketId> {
+    let (bucket, _) = row.split_at_checked(BUCKET_BYTES)?;
+    Some(BucketId(u64::from_be_bytes(bucket.try_into().ok()?)))
+}
+
+/// `graves`: the horizon of a bucket.
+pub(crate) fn horizon(bucket: BucketId) -> Vec<u8> {
+    joined([&NO_BUCKET, &[HORIZONS][..], &bucket.0.to_be_bytes()])
+}
+
+/// Times before 1970 count as its beginning.
+fn instant(at: Timestamp) -> u64 {
+    at.as_millis().max(0).unsigned_abs()
+}
+
+/// `marks`: the mark at a time. Later ones stand first.
+pub(crate) fn mark(at: Timestamp) -> Vec<u8> {
+    joined([&[MARKS][..], &(!instant(at)).to_be_bytes()])
+}
+
+/// `marks`: the marks at or before a time, the latest first.
+pub(crate) fn marks_until(at: Timestamp) -> Range {
+    let (_, until) = all_of(vec![MARKS]);
+    (mark(at), until)
+}
+
+/// Takes a mark's key apart.
+pub(crate) fn split_mark(row: &[u8]) -> Option<Timestamp> {
+    let at = !u64::from_be_bytes(row.get(1..)?.try_into().ok()?);
+    Some(Timestamp::from_millis(i64::try_from(at).ok()?))
+}
+
+/// `marks`: the pin at a time.
+pub(crate) fn pin(at: Timestamp) -> Vec<u8> {
+    joined([&[PINS][..], &instant(at).to_be_bytes()])
+}
+
+/// `marks`: the pins at or behind a time, the earliest first.
+pub(crate) fn pins_from(at: Timestamp) -> Range {
+    let (_, until) = all_of(vec![PINS]);
+    (pin(at), until)
+}
+
+/// The first place of the key that a row of a family by bucket and key belongs to: in front of all its rows.
+pub(crate) fn start_of(bucket: BucketId, key: &str) -> Vec<u8> {
+    joined([&bucket.0.to_be_bytes(), key.as_bytes()])
 }
 
 /// The place right after a row.
@@ -290,8 +379,35 @@ mod tests {
         }
 
         #[test]
+        fn removals_stand_by_sequence_apart_from_all_graves(a in key(), b in key(), x: u64, y: u64, from: u64) {
+            let (x, y) = (Sequence::from_bits(x), Sequence::from_bits(y));
+            let graves = [&a, &b].map(|key| grave(BucketId(1), key, Sequence::from_bits(from)));
+            let [one, other] = [(&graves[0], x), (&graves[1], y)].map(|(grave, to)| removal_stamped(grave).fill(to));
+            prop_assert!(x == y || one.cmp(&other) == x.cmp(&y));
+            prop_assert_eq!(split_removal(&one), Some((x, &graves[0][..])));
+            prop_assert_eq!(bucket_of(&graves[0]), Some(BucketId(1)));
+            let (first, end) = removals();
+            prop_assert!(first < one && one < end && end <= horizon(BucketId(1)));
+            prop_assert!(horizon(BucketId(u64::MAX)) < all_of_bucket(BucketId(1)).0);
+        }
+
+        #[test]
+        fn marks_stand_latest_first_and_pins_earliest_first(a in 0..i64::MAX, b in 0..i64::MAX) {
+            let (earlier, later) = (Timestamp::from_millis(a.min(b)), Timestamp::from_millis(a.max(b)));
+            let within = |(from, until): Range, row: Vec<u8>| from <= row && row < until;
+            prop_assert!(within(marks_until(later), mark(earlier)));
+            prop_assert!(within(pins_from(earlier), pin(later)));
+            prop_assert_eq!(within(marks_until(earlier), mark(later)), earlier == later);
+            prop_assert_eq!(within(pins_from(later), pin(earlier)), earlier == later);
+            prop_assert!(mark(later) <= mark(earlier) && pin(earlier) <= pin(later));
+            prop_assert!(mark(earlier) < pin(earlier) && pin(later) < NEWEST_PIN.to_vec());
+            prop_assert_eq!(split_mark(&mark(later)), Some(later));
+        }
+
+        #[test]
         fn bytes_from_outside_are_taken_apart_or_refused(row: Vec<u8>) {
             let _ = split_annotation(&row);
+            let _ = (split_removal(&row), split_mark(&row), bucket_of(&row));
             let _ = (split_object(&row), split_version(&row), split_upload(&row), split_sequence(&row), split_listed_part(&row));
         }
     }

@@ -13,7 +13,7 @@ pub mod rocks;
 
 pub use catalog::{
     Annotated, AnnotationScan, Bucket, BucketCounters, Catalog, CatalogError, Change, Completion, Deletion,
-    DeletionDone, Listing, NewAnnotation, NewBucket, NewPart, NewVersion, ObjectScan, Replaced, Row, Unlinked, Upload,
-    UploadScan, VersionScan, What,
+    DeletionDone, Grave, Listing, NewAnnotation, NewBucket, NewPart, NewVersion, NoPast, ObjectScan, Past, PastListing,
+    Replaced, Row, Unlinked, Upload, UploadScan, VersionScan, What,
 };
 pub use key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError, Stamped, Step, Visit, gather};

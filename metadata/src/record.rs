@@ -11,6 +11,7 @@ mod bucket;
 mod change;
 mod checksum;
 mod content;
+mod grave;
 mod settings;
 mod unlinked;
 mod upload;
@@ -22,8 +23,9 @@ use prost::Message;
 
 pub(crate) use annotation::{annotation, annotation_extent, annotation_row};
 pub(crate) use bucket::{bucket, bucket_row};
-pub(crate) use change::{change, change_row};
+pub(crate) use change::{change, change_row, change_time};
 pub(crate) use content::{part, part_row, placements, placements_row};
+pub(crate) use grave::{grave, grave_row, removal, removal_row};
 pub(crate) use settings::{setting, setting_code, setting_row};
 pub(crate) use unlinked::{Loose, loose, loose_row};
 pub(crate) use upload::{upload, upload_row};

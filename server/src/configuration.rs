@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::{EngineSettings, StaleUploadSettings, SweepSettings};
+use engine::{EngineSettings, HistorySettings, StaleUploadSettings, SweepSettings};
 use gateway::Limits;
 use kernel::Region;
 use zeroize::Zeroizing;
@@ -98,6 +98,7 @@ pub(crate) struct Settings {
     pub(crate) engine: EngineSettings,
     pub(crate) sweep: SweepSettings,
     pub(crate) stale_uploads: StaleUploadSettings,
+    pub(crate) history: HistorySettings,
     /// How long work in the background rests when it found nothing.
     pub(crate) sweep_idle: Duration,
     pub(crate) limits: Limits,
@@ -136,6 +137,10 @@ impl Settings {
             sweep: SweepSettings { delay: raw.millis("sweep.delay_ms")?, batch: raw.count("sweep.batch")? },
             stale_uploads: StaleUploadSettings {
                 age: Some(raw.millis("sweep.stale_upload_age_ms")?).filter(|age| !age.is_zero()),
+                batch: raw.count("sweep.batch")?,
+            },
+            history: HistorySettings {
+                retention: raw.millis("sweep.as_of_retention_ms")?,
                 batch: raw.count("sweep.batch")?,
             },
             sweep_idle: raw.millis("sweep.idle_ms")?,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use engine::{Background, Engine, EngineParts, Progress, StaleUploads, Sweep};
+use engine::{Background, Engine, EngineParts, History, Progress, StaleUploads, Sweep};
 use gateway::{Gateway, GatewayParts, RootCredentials, Secret};
 use kernel::{Clock, Entropy, SiteName};
 use metadata::rocks::{RocksMap, RocksSettings};
@@ -175,10 +175,12 @@ impl Lake {
         let (stop, stopped) = watch::channel(false);
         let sweep = Sweep::new(Arc::clone(&engine), settings.sweep);
         let stale_uploads = StaleUploads::new(Arc::clone(&engine), settings.stale_uploads);
+        let history = History::new(Arc::clone(&engine), settings.history);
         let idle = settings.sweep_idle;
         let background = vec![
             ambient::spawn(work_until_stopped(sweep, Arc::clone(&clock), idle, stopped.clone())),
             ambient::spawn(work_until_stopped(stale_uploads, Arc::clone(&clock), idle, stopped.clone())),
+            ambient::spawn(work_until_stopped(history, Arc::clone(&clock), idle, stopped.clone())),
             ambient::spawn(reclaim_until_stopped(Arc::clone(&map), Arc::clone(&clock), stopped)),
         ];
         let is_draining = Arc::new(AtomicBool::new(false));

@@ -266,6 +266,7 @@ impl Run {
                     Ok(lake) => {
                         self.count(&operations, &answers, skipped);
                         self.lake = lake;
+                        self.lake.remember(self.world.durable());
                         return Ok(());
                     }
                     Err(what) => closest = closest.or(Some(what)),

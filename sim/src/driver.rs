@@ -100,7 +100,7 @@ async fn of_uploads(engine: &Engine, operation: Operation) -> engine::Result<Ans
 async fn listing(engine: &Engine, operation: Operation) -> engine::Result<Answer> {
     match operation {
         Operation::List(list) => {
-            let (entries, truncated) = page(engine.list_objects(&CALLER, list).await?, |version| {
+            let (entries, truncated) = page(engine.list_objects(&CALLER, list).await?.page, |version| {
                 let (etag, bytes) = of_object(&version)?;
                 Ok((version.key.as_str().to_owned(), etag, bytes))
             })?;
@@ -220,6 +220,7 @@ fn refusal(error: &Error) -> Answer {
         Error::NotFound(Missing::Upload) => Refusal::NoUpload,
         Error::NotFound(Missing::Part) => Refusal::NoPart,
         Error::NotFound(Missing::Annotation) => Refusal::NoAnnotation,
+        Error::Removed { .. } => Refusal::Removed,
         Error::AlreadyExists(Existing::OwnBucket) => Refusal::BucketTaken,
         Error::Precondition(Unmet::NotModified { .. }) => Refusal::NotModified,
         Error::Precondition(Unmet::Header(_)) => Refusal::Condition,

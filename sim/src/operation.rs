@@ -128,7 +128,9 @@ impl Operation {
             Self::DeleteBucket(_) => "delete bucket",
             Self::SetVersioning(..) => "set versioning",
             Self::Put(_) => "put",
+            Self::Get(get) if get.as_of.is_some() => "get as of",
             Self::Get(_) => "get",
+            Self::Head(get) if get.as_of.is_some() => "head as of",
             Self::Head(_) => "head",
             Self::Delete(_) => "delete",
             Self::DeleteMany(_) => "delete many",
@@ -144,6 +146,7 @@ impl Operation {
             Self::Complete(_) => "complete upload",
             Self::Abort(_) => "abort upload",
             Self::Parts(..) => "list parts",
+            Self::List(list) if list.as_of.is_some() => "list as of",
             Self::List(_) => "list",
             Self::ListVersions(_) => "list versions",
             Self::ListUploads(_) => "list uploads",
@@ -261,6 +264,8 @@ pub enum Refusal {
     NoKey(Option<VersionName>),
     /// No such version.
     NoVersion,
+    /// What was there then was removed for good.
+    Removed,
     /// No such upload.
     NoUpload,
     /// No such part of an object.

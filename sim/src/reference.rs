@@ -6,6 +6,7 @@
 
 mod annotations;
 mod listing;
+mod past;
 mod reading;
 mod uploads;
 mod writing;
@@ -17,6 +18,8 @@ use engine::{Attributes, DeleteObject};
 use kernel::{
     AnnotationName, AnnotationSum, BucketName, ETag, ObjectKey, Tags, UploadId, VersionId, VersionName, Versioning,
 };
+
+pub use past::Moment;
 
 use crate::operation::{Answer, Known, Operation, Refusal};
 
@@ -76,6 +79,8 @@ pub struct Version {
     pub name: VersionName,
     /// The object; none for a marker.
     pub object: Option<Object>,
+    /// How many were written to the bucket before it: tells it from another of the same name.
+    pub made: u64,
 }
 
 /// An upload under way.
@@ -96,6 +101,10 @@ pub struct Bucket {
     pub keys: BTreeMap<ObjectKey, Vec<Version>>,
     /// Uploads under way.
     pub uploads: BTreeMap<(ObjectKey, UploadId), Upload>,
+    /// How many changes there were before it: tells it from another of the same name.
+    pub made: u64,
+    /// Versions ever written to it.
+    pub written: u64,
 }
 
 /// A whole lake.
@@ -105,6 +114,8 @@ pub struct Reference {
     pub buckets: BTreeMap<BucketName, Bucket>,
     /// Entries of its log of changes.
     pub changes: u64,
+    /// How it once was.
+    pub moments: Vec<Moment>,
 }
 
 type Result<T> = std::result::Result<T, Refusal>;
@@ -169,7 +180,7 @@ impl Reference {
         if self.buckets.contains_key(name) {
             return Err(Refusal::BucketTaken);
         }
-        self.buckets.insert(name.clone(), Bucket::default());
+        self.buckets.insert(name.clone(), Bucket { made: self.changes, ..Bucket::default() });
         self.changes += 1;
         Ok(Answer::Done)
     }
@@ -204,7 +215,7 @@ impl Bucket {
         match version {
             None => match versions.first() {
                 None => Err(Refusal::NoKey(None)),
-                Some(Version { name, object: None }) => Err(Refusal::NoKey(Some(*name))),
+                Some(Version { name, object: None, .. }) => Err(Refusal::NoKey(Some(*name))),
                 Some(found) => Ok(found),
             },
             Some(name) => match versions.iter().find(|version| version.name == name) {

@@ -3,14 +3,14 @@
 
 use bytes::Bytes;
 use engine::{
-    AnnotationPlace, Attributes, CompleteUpload, CopyObject, CopyPart, CopySource, CreateUpload, DeleteObject,
+    AnnotationPlace, AsOf, Attributes, CompleteUpload, CopyObject, CopyPart, CopySource, CreateUpload, DeleteObject,
     GetObject, ListAnnotations, ListObjects, ListUploads, ListVersions, NamedPart, RemoveAnnotation, Selection,
     UploadName,
 };
 use fixtures::seeded::Seeded;
 use kernel::{
-    AnnotationName, BucketName, ETag, EtagCondition, ObjectKey, ReadCondition, Tags, UploadId, VersionId, VersionName,
-    Versioning, WriteCondition,
+    AnnotationName, BucketName, ETag, EtagCondition, ObjectKey, ReadCondition, Sequence, Tags, UploadId, VersionId,
+    VersionName, Versioning, WriteCondition,
 };
 
 use crate::operation::{Annotate, Damage, Operation, Put, Upload};
@@ -134,6 +134,13 @@ impl Script<'_> {
         self.seeded.percent(35).then(|| *self.seeded.choose(&names))
     }
 
+    /// A moment that is remembered, so many times of a hundred; now and then one that never was.
+    fn as_of(&mut self, percent: u64) -> Option<AsOf> {
+        let moments = self.lake.moments.iter().map(|moment| moment.at);
+        let moments: Vec<_> = moments.chain([Sequence::ZERO, Sequence::MAX]).collect();
+        self.seeded.percent(percent).then(|| AsOf::Sequence(*self.seeded.choose(&moments)))
+    }
+
     fn etags(&mut self, bucket: &BucketName, key: &ObjectKey) -> EtagCondition {
         let other = ETag { md5: [5; 16], parts: None };
         let current = self.lake.buckets.get(bucket).and_then(|bucket| bucket.current(key)).map(|object| object.etag);
@@ -166,6 +173,7 @@ impl Script<'_> {
     fn get(&mut self) -> GetObject {
         let (bucket, key) = (self.bucket(), self.key());
         let version = self.version(&bucket, &key);
+        let as_of = self.as_of(if version.is_some() { 2 } else { 25 });
         let condition = self.read_condition(&bucket, &key);
         let (one, other) = (self.offset(), self.offset());
         let selection = match self.seeded.below(8) {
@@ -176,7 +184,7 @@ impl Script<'_> {
             4 => Selection::Part(1 + self.seeded.below(4) as u16),
             _ => Selection::All,
         };
-        GetObject { bucket, key, version, selection, condition }
+        GetObject { bucket, key, version, as_of, selection, condition }
     }
 
     /// A place in a body, near the bounds of pieces and sizes.
@@ -363,6 +371,7 @@ impl Script<'_> {
             delimiter: self.delimiter(),
             after: self.after(),
             limit: self.limit(),
+            as_of: self.as_of(30),
         }
     }
 

@@ -10,11 +10,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use engine::{
-    Background, Engine, EngineParts, EngineSettings, Progress, StaleUploadSettings, StaleUploads, Sweep, SweepSettings,
+    Background, Engine, EngineParts, EngineSettings, History, HistorySettings, Progress, StaleUploadSettings,
+    StaleUploads, Sweep, SweepSettings,
 };
 use fixtures::seeded::{Seeded, SeededEntropy};
 use futures::future::BoxFuture;
-use kernel::{BlobId, BucketName, Clock, Content, Entropy, Extent, Region, SiteName, Standing, Timestamp};
+use kernel::{BlobId, BucketName, Clock, Content, Entropy, Extent, Region, Sequence, SiteName, Standing, Timestamp};
 use metadata::memory::MemoryMap;
 use metadata::{AnnotationScan, Catalog, Family, KeyValue, ObjectScan, Row, Step, UploadScan, VersionScan, gather};
 use storage::{BlobStore, KeyVault, MemorySite, MemoryVault, Site};
@@ -27,6 +28,9 @@ pub const SETTINGS: EngineSettings =
 const PIECE_BYTES_MAX: u64 = 1_000;
 /// Polls after which futures that do not end are held for stuck.
 const POLLS_MAX: u64 = 100_000;
+/// The reference forgets nothing that was removed, so neither may the lake.
+const HISTORY: HistorySettings =
+    HistorySettings { retention: Duration::from_secs(36_500 * 86_400), ..HistorySettings::DEFAULT };
 /// Uploads stay as long as by default; pages of two make a walk of many steps.
 const STALE_UPLOADS: StaleUploadSettings = StaleUploadSettings { batch: 2, ..StaleUploadSettings::DEFAULT };
 /// More rows than any world has.
@@ -90,6 +94,7 @@ pub struct World {
     machine: Machine,
     sweep: Sweep,
     stale_uploads: StaleUploads,
+    history: History,
 }
 
 impl World {
@@ -125,7 +130,13 @@ impl World {
         });
         let sweep = Sweep::new(Arc::clone(&engine), SweepSettings::DEFAULT);
         let stale_uploads = StaleUploads::new(Arc::clone(&engine), STALE_UPLOADS);
-        Self { engine, catalog, map, view, machine, sweep, stale_uploads }
+        let history = History::new(Arc::clone(&engine), HISTORY);
+        Self { engine, catalog, map, view, machine, sweep, stale_uploads, history }
+    }
+
+    /// The last change that is durable.
+    pub fn durable(&self) -> Sequence {
+        self.map.durable()
     }
 
     /// Cuts the power, drops what was under way, and starts again from what is left. `under_way` may borrow the engine
@@ -160,11 +171,12 @@ impl World {
         self.machine.clock.advance(by);
     }
 
-    /// One step of the sweep.
+    /// One step of the sweep, and one of the keeper of the past.
     ///
     /// # Errors
-    /// As [`Sweep::step`].
+    /// As [`Background::step`].
     pub async fn sweep_step(&mut self) -> engine::Result<Progress> {
+        self.history.step().await?;
         self.sweep.step().await
     }
 

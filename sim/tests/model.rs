@@ -48,7 +48,7 @@ fn a_lake_is_what_the_reference_says_through_power_cuts_and_faults() {
     println!("{sum:#?}");
     // A run in which little happens shows little.
     if is_slice {
-        assert!(sum.succeeded.len() == 23 && sum.succeeded.values().all(|count| *count > 20), "{sum:#?}");
+        assert!(sum.succeeded.len() == 24 && sum.succeeded.values().all(|count| *count > 10), "{sum:#?}");
         assert!(sum.refused > 1_000 && sum.power_cuts > 1_000 && sum.sweeps > 100, "{sum:#?}");
         assert!(sum.happened > 50 && sum.vanished > 50 && sum.given_up > 50, "{sum:#?}");
     }
@@ -85,7 +85,8 @@ fn a_damaged_blob_is_never_served() {
         condition: Default::default(),
     };
     assert!(matches!(ask(Operation::Put(put)), Answer::Written { bytes: 2_500, .. }));
-    let get = GetObject { bucket, key, version: None, selection: Selection::All, condition: Default::default() };
+    let get =
+        GetObject { bucket, key, version: None, as_of: None, selection: Selection::All, condition: Default::default() };
     let read = || ask(Operation::Get(get.clone()));
     let is_whole = |answer: &Answer| matches!(answer, Answer::Read { body: Some(body), .. } if *body == bytes);
     assert!(is_whole(&read()));
@@ -146,7 +147,7 @@ fn defective(map: Arc<MemoryMap>, defect: fn(&mut Batch, u64) -> bool) -> Arc<dy
 /// What must not go unnoticed, each as a defect of its own.
 #[test]
 fn a_defect_turns_the_comparison_red() {
-    let defects: [(&str, Wrap); 4] = [
+    let defects: [(&str, Wrap); 5] = [
         ("an acknowledged batch is forgotten", |map| defective(map, |_, applied| applied % 9 == 7)),
         ("expectations are not checked", |map| {
             defective(map, |batch, _| {
@@ -157,6 +158,12 @@ fn a_defect_turns_the_comparison_red() {
         ("counters are not kept", |map| {
             defective(map, |batch, _| {
                 batch.edits.retain(|edit| !matches!(edit, metadata::Edit::Add(Family::Counters, ..)));
+                false
+            })
+        }),
+        ("what is removed for good leaves no grave", |map| {
+            defective(map, |batch, _| {
+                batch.edits.retain(|edit| !matches!(edit, metadata::Edit::PutStamped { family: Family::Graves, .. }));
                 false
             })
         }),

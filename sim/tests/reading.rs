@@ -67,6 +67,7 @@ fn a_read_that_has_begun_survives_an_overwrite_and_a_deletion() {
             bucket: bucket.clone(),
             key: key.clone(),
             version: None,
+            as_of: None,
             selection: Selection::All,
             condition: Default::default(),
         };

@@ -3,7 +3,7 @@
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use kernel::Region;
 
 use super::query;
@@ -27,6 +27,8 @@ pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// The one service that scopes are for.
 pub(crate) const SERVICE: &str = "s3";
 const NOT_CANONICAL: &str = "the signed headers must be in lower case, sorted and named once each";
+/// What the names of the lake's own headers begin with.
+const OWN_HEADERS: &str = "x-lake-";
 const ONE_ONLY: &str = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
                         parameter or the Authorization header should be specified";
 
@@ -49,10 +51,10 @@ pub(crate) fn judge(parts: &mut Parts, region: &Region) -> Result<Mechanism, Ref
     }
     if let Some(value) = parts.headers.get(AUTHORIZATION) {
         let value = value.to_str().map_err(|_| malformed_header("it is not text"))?;
-        return header(value, region).map(|()| Mechanism::Header);
+        return header(value, region, &parts.headers).map(|()| Mechanism::Header);
     }
     if by_query {
-        return presigned(query, region);
+        return presigned(query, region, &parts.headers);
     }
     Ok(if by_form { Mechanism::Form } else { Mechanism::Anonymous })
 }
@@ -65,7 +67,7 @@ pub(crate) fn is_form(parts: &Parts) -> bool {
 }
 
 /// Source: Amazon S3 API, *Authenticating Requests: Using the Authorization Header*.
-fn header(value: &str, region: &Region) -> Result<(), Refusal> {
+fn header(value: &str, region: &Region, headers: &HeaderMap) -> Result<(), Refusal> {
     let (algorithm, rest) = value.split_once(' ').unwrap_or((value, ""));
     if algorithm != ALGORITHM {
         return Err(if algorithm.starts_with("AWS") {
@@ -89,11 +91,11 @@ fn header(value: &str, region: &Region) -> Result<(), Refusal> {
         let refusal = malformed_header(&fault.said(region));
         if matches!(fault, ScopeFault::Region(_)) { refusal.with("Region", region.as_str()) } else { refusal }
     })?;
-    judge_signed_headers(signed, || malformed_header(NOT_CANONICAL))
+    judge_signed_headers(signed, headers, || malformed_header(NOT_CANONICAL))
 }
 
 /// Source: Amazon S3 API, *Authenticating Requests: Using Query Parameters*.
-fn presigned(query: Option<&str>, region: &Region) -> Result<Mechanism, Refusal> {
+fn presigned(query: Option<&str>, region: &Region, headers: &HeaderMap) -> Result<Mechanism, Refusal> {
     if query::has(query, "Signature") {
         return Err(Refusal::bad_request(
             "InvalidRequest",
@@ -120,7 +122,7 @@ fn presigned(query: Option<&str>, region: &Region) -> Result<Mechanism, Refusal>
         let refusal = malformed_query(format!("Error parsing the X-Amz-Credential parameter; {}", fault.said(region)));
         if matches!(fault, ScopeFault::Region(_)) { refusal.with("Region", region.as_str()) } else { refusal }
     })?;
-    judge_signed_headers(&field("X-Amz-SignedHeaders")?, || malformed_query(NOT_CANONICAL))?;
+    judge_signed_headers(&field("X-Amz-SignedHeaders")?, headers, || malformed_query(NOT_CANONICAL))?;
     Ok(Mechanism::Query)
 }
 
@@ -171,8 +173,9 @@ pub(crate) fn scope<'a>(credential: &'a str, region: &Region) -> Result<(&'a str
 }
 
 /// S3 wants the names in lower case, sorted, each once. And a signature that leaves the host open would be good for every
-/// server that knows the key.
-fn judge_signed_headers(names: &str, malformed: impl FnOnce() -> Refusal) -> Result<(), Refusal> {
+/// server that knows the key. Our own headers change what is asked for, so whoever holds a link may not add them; s3s sees
+/// to those of S3.
+fn judge_signed_headers(names: &str, headers: &HeaderMap, malformed: impl FnOnce() -> Refusal) -> Result<(), Refusal> {
     let names: Vec<&str> = names.split(';').collect();
     let is_canonical = names.iter().all(|name| !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase()))
         && names.is_sorted_by(|one, next| one < next);
@@ -184,6 +187,13 @@ fn judge_signed_headers(names: &str, malformed: impl FnOnce() -> Refusal) -> Res
             StatusCode::FORBIDDEN,
             "AccessDenied",
             "The host header must be among the signed headers.",
+        ));
+    }
+    if headers.keys().any(|name| name.as_str().starts_with(OWN_HEADERS) && !names.contains(&name.as_str())) {
+        return Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "AccessDenied",
+            "There were headers present in the request which were not signed.",
         ));
     }
     Ok(())
@@ -265,6 +275,19 @@ mod tests {
         ] {
             assert_eq!(judged("GET", "", &[("authorization", value)]), Err(code), "{value}");
         }
+    }
+
+    #[test]
+    fn our_own_headers_must_be_signed() {
+        let as_of = ("x-lake-as-of", "000001000000000001");
+        let covered =
+            GOOD.replace("host;", "host;x-amz-content-sha256;").replace("x-amz-date", "x-amz-date;x-lake-as-of");
+        assert_eq!(judged("GET", "", &[("authorization", &covered), as_of]), Ok(Mechanism::Header));
+        assert_eq!(judged("GET", "", &[("authorization", GOOD), as_of]), Err("AccessDenied"));
+        assert_eq!(judged("GET", PRESIGNED, &[as_of]), Err("AccessDenied"));
+        let covered = PRESIGNED.replace("SignedHeaders=host", "SignedHeaders=host%3Bx-lake-as-of");
+        assert_eq!(judged("GET", &covered, &[as_of]), Ok(Mechanism::Query));
+        assert_eq!(judged("GET", "", &[as_of]), Ok(Mechanism::Anonymous));
     }
 
     #[test]

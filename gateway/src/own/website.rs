@@ -22,7 +22,7 @@ use s3s::{Body, HttpResponse, S3Error, S3Request};
 use crate::front::mend;
 use crate::front::trace::RequestTrace;
 use crate::s3_error::{self, Failure, Mistake};
-use crate::translate::{body, conditions, names, ranges, time};
+use crate::translate::{as_of, body, conditions, names, ranges, time};
 use page::Page;
 
 /// What an object without a type is said to be, as elsewhere in S3.
@@ -85,6 +85,7 @@ struct Failed {
 
 impl Guest<'_> {
     async fn answer(&self) -> Result<HttpResponse, Failure> {
+        as_of::refuse(&self.request.headers)?;
         let bucket = names::bucket(&self.visit.bucket)?;
         let routes = self.engine.website(&bucket).await?;
         let path = self.request.uri.path();
@@ -212,6 +213,7 @@ fn whole(bucket: &BucketName, key: &str) -> Result<GetObject, Mistake> {
         bucket: bucket.clone(),
         key: names::key(key)?,
         version: None,
+        as_of: None,
         selection: Selection::All,
         condition: ReadCondition::default(),
     })

@@ -23,6 +23,7 @@ pub(super) async fn get_object_attributes(
         bucket: names::bucket(&input.bucket)?,
         key: names::key(&input.key)?,
         version: names::version(input.version_id.as_deref())?,
+        as_of: None,
         selection: Selection::All,
         condition: ReadCondition::default(),
     };

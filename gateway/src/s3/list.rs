@@ -1,17 +1,18 @@
 //! Listings: objects in two dialects, versions, uploads under way.
 
-use engine::{Entry, ListObjects, ListUploads, ListVersions, ListedVersion, Page, UploadInfo};
-use kernel::{Checksum, ObjectKey, Version};
+use engine::{Entry, ListObjects, ListUploads, ListVersions, ListedVersion, ObjectPage, Page, UploadInfo};
+use http::HeaderMap;
+use kernel::{Checksum, ObjectKey, Sequence, Version};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response};
 
 use super::{Answer, S3Face};
 use crate::s3_error::Mistake;
 use crate::translate::listing::{self, Encoding};
-use crate::translate::{checksums, conditions, legible, names, time};
+use crate::translate::{as_of, checksums, conditions, legible, names, time};
 
 pub(super) async fn list_objects(face: &S3Face, request: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
-    let caller = face.admit(&request)?;
+    let (caller, as_of) = face.admit_to_past(&request)?;
     let input = request.input;
     listing::optional_attributes(input.optional_object_attributes.as_ref())?;
     let encoding = Encoding::asked(input.encoding_type.as_ref())?;
@@ -21,8 +22,9 @@ pub(super) async fn list_objects(face: &S3Face, request: S3Request<ListObjectsIn
         delimiter: listing::text(input.delimiter, "delimiter")?,
         after: listing::text(input.marker, "marker")?,
         limit: listing::page_size(input.max_keys, "max-keys", listing::PAGE_MAX)?,
+        as_of,
     };
-    let page = face.engine.list_objects(&caller, asked.clone()).await?;
+    let ObjectPage { page, next, as_of } = face.engine.list_objects(&caller, asked.clone()).await?;
     check(
         encoding,
         &page,
@@ -30,11 +32,14 @@ pub(super) async fn list_objects(face: &S3Face, request: S3Request<ListObjectsIn
         [Some(&asked.prefix), asked.delimiter.as_ref(), asked.after.as_ref()],
     )?;
     let truncated = goes_on(&page, asked.limit);
-    // Without a delimiter the last key is the marker of the next page, and is not said twice.
-    let next = last_key(&page).filter(|_| truncated && asked.delimiter.is_some());
-    let next_marker = next.map(|last| encoding.write(last));
+    // Without a delimiter the last key is the marker of the next page, and is not said twice, unless the page of the past
+    // goes on elsewhere.
+    let is_last_key = asked.delimiter.is_none() && next.as_deref() == last_key(&page);
+    let next = next.filter(|_| truncated && !is_last_key);
+    encoding.check(next.as_deref())?;
+    let next_marker = next.map(|next| encoding.write(&next));
     let (contents, prefixes) = split(page, |version| object(version, Some(face.owner()), encoding), encoding);
-    Ok(S3Response::new(ListObjectsOutput {
+    let output = ListObjectsOutput {
         name: Some(input.bucket),
         // botocore decodes everything here but the prefix.
         prefix: Some(if legible::is_legible(&asked.prefix) { asked.prefix } else { encoding.write(&asked.prefix) }),
@@ -47,14 +52,15 @@ pub(super) async fn list_objects(face: &S3Face, request: S3Request<ListObjectsIn
         next_marker,
         encoding_type: encoding.to_wire(),
         ..ListObjectsOutput::default()
-    }))
+    };
+    Ok(S3Response::with_headers(output, moment(as_of)))
 }
 
 pub(super) async fn list_objects_v2(
     face: &S3Face,
     request: S3Request<ListObjectsV2Input>,
 ) -> Answer<ListObjectsV2Output> {
-    let caller = face.admit(&request)?;
+    let (caller, as_of) = face.admit_to_past(&request)?;
     let input = request.input;
     listing::optional_attributes(input.optional_object_attributes.as_ref())?;
     let encoding = Encoding::asked(input.encoding_type.as_ref())?;
@@ -67,15 +73,16 @@ pub(super) async fn list_objects_v2(
         delimiter: listing::text(input.delimiter, "delimiter")?,
         after,
         limit: listing::page_size(input.max_keys, "max-keys", listing::PAGE_MAX)?,
+        as_of,
     };
-    let page = face.engine.list_objects(&caller, asked.clone()).await?;
+    let ObjectPage { page, next, as_of } = face.engine.list_objects(&caller, asked.clone()).await?;
     let echoed = [Some(&asked.prefix), asked.delimiter.as_ref(), input.start_after.as_ref()];
     check(encoding, &page, |version| &version.key, echoed)?;
     let truncated = goes_on(&page, asked.limit);
-    let next_continuation_token = last_key(&page).filter(|_| truncated).map(listing::token);
+    let next_continuation_token = next.filter(|_| truncated).map(|next| listing::token(&next));
     let owner = (input.fetch_owner == Some(true)).then(|| face.owner());
     let (contents, prefixes) = split(page, |version| object(version, owner.clone(), encoding), encoding);
-    Ok(S3Response::new(ListObjectsV2Output {
+    let output = ListObjectsV2Output {
         name: Some(input.bucket),
         prefix: Some(encoding.write(&asked.prefix)),
         max_keys: i32::try_from(asked.limit).ok(),
@@ -89,7 +96,8 @@ pub(super) async fn list_objects_v2(
         encoding_type: encoding.to_wire(),
         start_after: input.start_after.map(|start| encoding.write(&start)),
         ..ListObjectsV2Output::default()
-    }))
+    };
+    Ok(S3Response::with_headers(output, moment(as_of)))
 }
 
 pub(super) async fn list_object_versions(
@@ -220,6 +228,13 @@ fn check<T>(
 /// Whether another page follows. A page of no entries leads nowhere, so S3 says that it is the last.
 fn goes_on<T>(page: &Page<T>, limit: usize) -> bool {
     page.truncated && limit > 0
+}
+
+/// The header that says as of which change was listed.
+fn moment(at: Option<Sequence>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    as_of::say(&mut headers, at);
+    headers
 }
 
 fn last_key(page: &Page<Version>) -> Option<&str> {

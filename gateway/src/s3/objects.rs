@@ -1,15 +1,16 @@
 //! Objects: written, read, looked at.
 
 use engine::{Attributes, GetObject, ObjectInfo, PutObject};
+use http::HeaderMap;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response};
 
-use super::{Answer, S3Face, receipt, sealed, version_written};
+use super::{Answer, S3Face, place, receipt, sealed, version_written};
 use crate::front::query;
 use crate::s3_error::Mistake;
 use crate::translate::attributes::{self, stored_headers};
 use crate::translate::checksums::{self, show_checksum};
-use crate::translate::{body, conditions, names, ranges, time};
+use crate::translate::{as_of, body, conditions, names, ranges, time};
 
 /// What an object without a type is said to be. Source: Amazon S3 User Guide, *Working with object metadata*.
 pub(super) const TYPE_UNKNOWN: &str = "binary/octet-stream";
@@ -50,11 +51,12 @@ pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>
 
 /// What `GetObject` and `HeadObject` ask for alike.
 macro_rules! asked {
-    ($input:expr) => {
+    ($input:expr, $as_of:expr) => {
         GetObject {
             bucket: names::bucket(&$input.bucket)?,
             key: names::key(&$input.key)?,
             version: names::version($input.version_id.as_deref())?,
+            as_of: $as_of,
             selection: ranges::selection($input.range.as_ref(), $input.part_number)?,
             condition: conditions::read(
                 $input.if_match.as_ref(),
@@ -140,29 +142,38 @@ fn shown_checksum(info: &ObjectInfo, of_part: bool) -> Option<&kernel::Checksum>
 }
 
 pub(super) async fn get_object(face: &S3Face, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
-    let caller = face.admit(&request)?;
+    let (caller, as_of) = face.admit_to_past(&request)?;
     let is_signed = caller != kernel::Caller::Anonymous;
     let input = request.input;
     // s3s itself writes the overriding headers into the answer.
     check_overrides(overrides_headers!(input), is_signed)?;
-    let read = face.engine.get_object(&caller, asked!(input)).await?;
+    let read = face.engine.get_object(&caller, asked!(input, as_of)).await?;
     let description = Description::new(&read.info, input.checksum_mode.as_ref(), input.part_number);
+    let headers = moments(&read.info);
     let mut output =
         GetObjectOutput { body: Some(body::outgoing(read.body, description.bytes)), ..GetObjectOutput::default() };
     describe!(output, description);
-    Ok(S3Response::new(output))
+    Ok(S3Response::with_headers(output, headers))
 }
 
 pub(super) async fn head_object(face: &S3Face, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
-    let caller = face.admit(&request)?;
+    let (caller, as_of) = face.admit_to_past(&request)?;
     let is_signed = caller != kernel::Caller::Anonymous;
     let input = request.input;
     check_overrides(overrides_headers!(input), is_signed)?;
-    let info = face.engine.head_object(&caller, asked!(input)).await?;
+    let info = face.engine.head_object(&caller, asked!(input, as_of)).await?;
     let mut output = HeadObjectOutput::default();
     describe!(output, Description::new(&info, input.checksum_mode.as_ref(), input.part_number));
     override_headers(&mut output, input);
-    Ok(S3Response::new(output))
+    Ok(S3Response::with_headers(output, moments(&info)))
+}
+
+/// The headers that say with which change the version came, and as of which it was read.
+fn moments(info: &ObjectInfo) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    place(&mut headers, info.version.sequence);
+    as_of::say(&mut headers, info.as_of);
+    headers
 }
 
 fn check_overrides(overrides: bool, is_signed: bool) -> Result<(), Mistake> {

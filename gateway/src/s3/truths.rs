@@ -34,6 +34,7 @@ pub(super) fn whole(bucket: &str, key: &str, version: Option<&str>) -> Result<Ge
         bucket: names::bucket(bucket)?,
         key: names::key(key)?,
         version: names::version(version)?,
+        as_of: None,
         selection: Selection::All,
         condition: ReadCondition::default(),
     })

@@ -15,17 +15,30 @@ pub(crate) fn to_wire(at: Timestamp) -> WireTimestamp {
     (SystemTime::UNIX_EPOCH + Duration::from_millis(millis)).into()
 }
 
+/// Seconds since 1970, with a fraction. s3s gives its type away only as text, or as a type of a crate that is not ours to
+/// depend on.
+fn seconds_text(at: &WireTimestamp) -> String {
+    let mut text = Vec::new();
+    let written = at.format(TimestampFormat::EpochSeconds, &mut text);
+    written.ok().and_then(|()| String::from_utf8(text).ok()).unwrap_or_default()
+}
+
 /// From a request; dates in headers are whole seconds.
 pub(crate) fn from_wire(at: &WireTimestamp) -> Timestamp {
-    // s3s gives its type away only as text, or as a type of a crate that is not ours to depend on.
-    let mut text = Vec::new();
-    let seconds = at
-        .format(TimestampFormat::EpochSeconds, &mut text)
-        .ok()
-        .and_then(|()| std::str::from_utf8(&text).ok()?.parse::<f64>().ok())
-        .unwrap_or(0.0);
+    let seconds = seconds_text(at).parse::<f64>().unwrap_or(0.0);
     // A float becomes the nearest integer there is, so this cannot overflow.
     Timestamp::from_secs(seconds.floor() as i64)
+}
+
+/// The millisecond of an instant from 1970 on, written as in RFC 3339.
+pub(crate) fn instant(text: &str) -> Option<Timestamp> {
+    let text = seconds_text(&WireTimestamp::parse(TimestampFormat::DateTime, text).ok()?);
+    let (seconds, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(3);
+    let millis = digits.fold(0, |millis, digit| millis * 10 + i64::from(digit.saturating_sub(b'0')));
+    // What lies before 1970 has a sign, and is no number of this type.
+    let seconds = i64::try_from(seconds.parse::<u64>().ok()?).ok()?;
+    Some(Timestamp::from_millis(seconds.checked_mul(1000)?.checked_add(millis)?))
 }
 
 /// As `Last-Modified` has it.
@@ -79,6 +92,14 @@ mod tests {
         fn whole_seconds_come_back(seconds in 0..=LAST_MS / 1000) {
             let at = Timestamp::from_secs(seconds);
             prop_assert_eq!(from_wire(&to_wire(at)), at);
+        }
+
+        #[test]
+        fn instants_come_back_to_the_millisecond(millis in 0..=LAST_MS) {
+            let mut text = Vec::new();
+            to_wire(Timestamp::from_millis(millis)).format(TimestampFormat::DateTime, &mut text).expect("formats");
+            let text = String::from_utf8(text).expect("text");
+            prop_assert_eq!(instant(&text), Some(Timestamp::from_millis(millis)));
         }
 
         #[test]

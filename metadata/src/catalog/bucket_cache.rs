@@ -95,6 +95,7 @@ mod tests {
             region: Region::new("here").expect("a valid region"),
             created: Timestamp::default(),
             versioning: Versioning::Unversioned,
+            versioned_since: None,
             tags: Tags::default(),
             settings: Arc::default(),
             revision: Sequence::ZERO,

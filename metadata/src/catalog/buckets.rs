@@ -39,6 +39,7 @@ impl Catalog {
                 versioning: Versioning::Unversioned,
                 tags: tags.clone(),
                 settings: Arc::clone(&settings),
+                versioned_since: None,
                 revision: Sequence::ZERO,
                 row: Bytes::new(),
             };
@@ -193,6 +194,8 @@ impl Catalog {
             draft.delete(Family::Counters, keys::counter(bucket.id, count));
         }
         draft.delete_range(Family::Settings, keys::all_of_bucket(bucket.id));
+        draft.delete_range(Family::Graves, keys::all_of_bucket(bucket.id));
+        draft.delete(Family::Graves, keys::horizon(bucket.id));
         draft.loose().bucket = Some(bucket.id);
         let change = Change::of_bucket(What::BucketDeleted, bucket, now, by);
         let sequence = self.commit_to_bucket(bucket, draft.finish(&change)).await?;

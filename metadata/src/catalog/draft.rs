@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use kernel::settings::{Counted, QuotaExceeded};
-use kernel::{BlobId, Content, Extent, ObjectFacts, Placement, Sequence, Standing, Timestamp, Version, VersionId};
+use kernel::{
+    BlobId, Content, Extent, ObjectFacts, Placement, Sequence, Standing, Timestamp, Version, VersionId, Versioning,
+};
 
 use super::request::{Bucket, Change, NewAnnotation, Replaced, What};
 use crate::key_value::{Batch, Edit, Expectation, Family, Stamped};
@@ -144,9 +146,13 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Removes a version's row, lets go of its bytes, and counts it out. The rows that name it are the caller's.
+    /// Removes a version's row, lets go of its bytes, and counts it out. Where the bucket keeps versions a grave stays.
+    /// The rows that name it are the caller's.
     pub(super) fn remove_version(&mut self, version: &Version) {
         self.delete(Family::Versions, keys::version(self.bucket.id, &version.key, version.sequence));
+        if self.bucket.versioning != Versioning::Unversioned {
+            self.bury(version);
+        }
         self.count(Count::Versions, -1);
         if let Some(facts) = version.object() {
             self.count(Count::Bytes, -signed(facts.bytes) - signed(facts.annotations.bytes));
@@ -155,6 +161,13 @@ impl<'a> Draft<'a> {
                 self.loose.annotations = Some(version.id);
             }
         }
+    }
+
+    fn bury(&mut self, version: &Version) {
+        let grave = keys::grave(self.bucket.id, &version.key, version.sequence);
+        let removal = Stamped::plain(record::removal_row(self.loose.since));
+        self.put_stamped(Family::Graves, keys::removal_stamped(&grave), removal);
+        self.put_stamped(Family::Graves, Stamped::plain(grave), record::grave_row(version));
     }
 
     /// Puts a version's row and the row that names it, and counts it in. `row` is its stored form.

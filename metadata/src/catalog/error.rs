@@ -1,10 +1,42 @@
 //! Why the catalogue did not do what it was asked to.
 
-use kernel::Unexpected;
 use kernel::settings::QuotaExceeded;
+use kernel::{ObjectKey, Sequence, Unexpected};
 
 use crate::key_value::{Family, KeyValueError};
 use crate::record::Malformed;
+
+/// Why it is not known how things were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoPast {
+    /// The bucket does not keep versions.
+    #[error("the bucket does not keep versions")]
+    Unversioned,
+    /// The bucket did not keep versions yet, or nobody remembered those that were removed.
+    #[error("the history of the bucket begins at {since}")]
+    BeforeHistory {
+        /// The first change of which it is known.
+        since: Sequence,
+    },
+    /// What was removed before the horizon is forgotten by now.
+    #[error("the history of the bucket is kept from {horizon} on")]
+    BeforeHorizon {
+        /// The first change of which it is still known.
+        horizon: Sequence,
+    },
+    /// It has not happened yet.
+    #[error("that has not happened yet: the last change is {last}")]
+    Future {
+        /// The last change.
+        last: Sequence,
+    },
+    /// A time that has not come yet.
+    #[error("that time has not come yet")]
+    TimeAhead,
+    /// So many versions of the key were removed for good that it takes too long to go through them.
+    #[error("too many versions of a key were removed for good")]
+    TooManyGraves,
+}
 
 /// Why the catalogue did not do what it was asked to. Unless it says otherwise, nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +71,15 @@ pub enum CatalogError {
     /// The bucket's quota leaves no room.
     #[error(transparent)]
     QuotaExceeded(#[from] QuotaExceeded),
+    /// How things were then is not known.
+    #[error("how things were then is not known: {0}")]
+    NoPast(#[from] NoPast),
+    /// The object that was current under the key then was removed for good.
+    #[error("what was current under a key then was removed for good")]
+    Removed {
+        /// The key.
+        key: ObjectKey,
+    },
     /// Others kept changing the same rows; try again soon.
     #[error("others keep changing the same rows")]
     Contended,

@@ -2,6 +2,8 @@
 //! in the family that objects are listed from, and no row is visited that is not listed, but for the one behind the page
 //! that shows whether there is more, and the newest version of a key that the page before ended in.
 
+mod past;
+
 use kernel::{BucketId, ObjectKey, Sequence, Version, VersionName};
 
 use super::request::{Listing, ObjectScan, Row, Upload, UploadScan, VersionScan};

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use kernel::settings::{BucketSettings, Counted, SettingName};
 use kernel::{
     Annotation, AnnotationName, BlobId, BucketId, BucketName, ChecksumAlgorithm, ETag, EtagCondition, Headers,
-    ObjectFacts, ObjectKey, Part, Placement, Region, Sequence, Tags, Timestamp, UploadId, UserMetadata, VersionId,
-    VersionName, Versioning, WriteCondition,
+    ObjectFacts, ObjectKey, Part, Placement, Region, Sequence, Tags, Timestamp, UploadId, UserMetadata, Version,
+    VersionId, VersionName, Versioning, WriteCondition,
 };
 
 /// A bucket as it was read. Whatever is decided on it takes effect only while it is still so.
@@ -23,6 +23,8 @@ pub struct Bucket {
     pub created: Timestamp,
     /// Whether it keeps old versions.
     pub versioning: Versioning,
+    /// The change that first made it keep them; none where it never did.
+    pub versioned_since: Option<Sequence>,
     /// Its tags.
     pub tags: Tags,
     /// How else it is set up.
@@ -275,6 +277,49 @@ pub struct Listing<T> {
     pub rows: Vec<Row<T>>,
     /// Whether more would follow. Never where nothing was asked for.
     pub truncated: bool,
+}
+
+/// What is left of a version that was removed for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grave {
+    /// Its internal name.
+    pub version: VersionId,
+    /// Whether S3 called it `null`.
+    pub is_null: bool,
+    /// Whether it was a marker.
+    pub is_marker: bool,
+    /// The change that wrote it.
+    pub from: Sequence,
+    /// The change that removed it.
+    pub to: Sequence,
+}
+
+impl Grave {
+    /// The name it went by.
+    pub fn name(&self) -> VersionName {
+        if self.is_null { VersionName::Null } else { VersionName::Id(self.version) }
+    }
+}
+
+/// What was the newest version of a key once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Past {
+    /// This version or marker, which still exists.
+    Version(Box<Version>),
+    /// One that was removed for good since.
+    Grave(Grave),
+    /// The key had no versions.
+    Nothing,
+}
+
+/// A page of objects as they were once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastListing {
+    /// In byte order of key or prefix.
+    pub rows: Vec<Row<Version>>,
+    /// The key or common prefix behind which the rest follows, where there is a rest. A page may end before it is full,
+    /// even without a row, where much lies between its rows that was not current then.
+    pub next: Option<String>,
 }
 
 /// What a change did.

@@ -194,8 +194,22 @@ impl Catalog {
         key: &ObjectKey,
         sequence: Sequence,
     ) -> Result<Option<Stored>> {
+        self.first_version(bucket, key, keys::after_row(&keys::version(bucket, key, sequence))).await
+    }
+
+    /// The newest version that came with `sequence` or before.
+    pub(super) async fn version_until(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        sequence: Sequence,
+    ) -> Result<Option<Version>> {
+        let found = self.first_version(bucket, key, keys::version(bucket, key, sequence)).await?;
+        Ok(found.map(|stored| stored.version))
+    }
+
+    async fn first_version(&self, bucket: BucketId, key: &ObjectKey, from: Vec<u8>) -> Result<Option<Stored>> {
         let (_, until) = keys::versions_of(bucket, key);
-        let from = keys::after_row(&keys::version(bucket, key, sequence));
         let found = gather(&*self.map, Family::Versions, from, until, None, |found, place, row| {
             *found = Some((place.to_vec(), Bytes::copy_from_slice(row)));
             Step::Stop

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kernel::settings::SettingName;
-use kernel::{BucketId, BucketName, Region, Timestamp, Versioning};
+use kernel::{BucketId, BucketName, Region, Sequence, Timestamp, Versioning};
 
 use super::settings::{setting_code, setting_name};
 use super::{Malformed, PairRow, Result, millis, pair_rows, stamp, tags, unstamp};
@@ -26,6 +26,9 @@ struct BucketRow {
     /// The settings that have a row of their own.
     #[prost(uint32, repeated, tag = "6")]
     settings: Vec<u32>,
+    /// Absent until the row is written again: then the change that wrote it is the one.
+    #[prost(fixed64, optional, tag = "7")]
+    versioned_since: Option<u64>,
 }
 
 /// How versioning is written, here and in the log of changes.
@@ -55,6 +58,7 @@ pub(crate) fn bucket_row(bucket: &Bucket) -> Stamped {
         versioning: versioning_code(bucket.versioning),
         tags: pair_rows(bucket.tags.iter()),
         settings: bucket.settings.names().map(|name| setting_code(name).into()).collect(),
+        versioned_since: bucket.versioned_since.map(Sequence::to_bits),
     })
 }
 
@@ -62,12 +66,15 @@ pub(crate) fn bucket_row(bucket: &Bucket) -> Stamped {
 pub(crate) fn bucket(name: BucketName, row: Bytes) -> Result<(Bucket, Vec<SettingName>)> {
     let (revision, message): (_, BucketRow) = unstamp(&row, "not a bucket")?;
     let settings = message.settings.into_iter().map(setting_name).collect::<Result<_>>()?;
+    let versioning = versioning(message.versioning)?;
+    let versioned_since = message.versioned_since.map_or(revision, Sequence::from_bits);
     let bucket = Bucket {
         id: BucketId(message.id),
         name,
         region: Region::new(&message.region).map_err(|_| Malformed("a bucket's region breaks the rules"))?,
         created: Timestamp::from_millis(message.created_ms),
-        versioning: versioning(message.versioning)?,
+        versioning,
+        versioned_since: (versioning != Versioning::Unversioned).then_some(versioned_since),
         tags: tags(message.tags)?,
         settings: Arc::default(),
         revision,

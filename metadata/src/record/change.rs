@@ -114,6 +114,19 @@ pub(crate) fn change_row(change: &Change) -> Vec<u8> {
     })
 }
 
+/// Of a change only when it was made: for walks over many.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct ChangeTimeRow {
+    #[prost(sint64, tag = "2")]
+    when_ms: i64,
+}
+
+/// When a change was made.
+pub(crate) fn change_time(row: &[u8]) -> Result<Timestamp> {
+    let row: ChangeTimeRow = decode(row, "not a change")?;
+    Ok(Timestamp::from_millis(row.when_ms))
+}
+
 /// A change as it was stored under `sequence`.
 pub(crate) fn change(sequence: Sequence, row: &[u8]) -> Result<Change> {
     let row: ChangeRow = decode(row, "not a change")?;

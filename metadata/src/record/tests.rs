@@ -11,7 +11,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::catalog::{Bucket, Change, Replaced, Upload, What};
+use crate::catalog::{Bucket, Change, Grave, Replaced, Upload, What};
 
 fn etag() -> impl Strategy<Value = ETag> {
     (any::<[u8; 16]>(), option::of(1..=10_000_u16)).prop_map(|(md5, parts)| ETag { md5, parts })
@@ -256,7 +256,7 @@ proptest! {
     }
 
     #[test]
-    fn buckets_round_trip(id: u64, created: i64, tags in tag_set(), revision: u64) {
+    fn buckets_round_trip(id: u64, created: i64, tags in tag_set(), revision: u64, since: u64) {
         for versioning in [Versioning::Unversioned, Versioning::Enabled, Versioning::Suspended] {
             let mut expected = Bucket {
                 id: BucketId(id),
@@ -264,6 +264,7 @@ proptest! {
                 region: Region::new("here-1").expect("a valid region"),
                 created: Timestamp::from_millis(created),
                 versioning,
+                versioned_since: (versioning != Versioning::Unversioned).then_some(Sequence::from_bits(since)),
                 tags: tags.clone(),
                 settings: Default::default(),
                 revision: Sequence::from_bits(revision),
@@ -272,6 +273,21 @@ proptest! {
             expected.row = bucket_row(&expected).fill(expected.revision).into();
             prop_assert_eq!(bucket(expected.name.clone(), expected.row.clone()), Ok((expected, Vec::new())));
         }
+    }
+
+    #[test]
+    fn graves_round_trip(of in a_version(), to: u64, when: i64) {
+        let to = Sequence::from_bits(to);
+        let is_marker = of.standing == Standing::Marker;
+        let expected = Grave { version: of.id, is_null: of.is_null, is_marker, from: of.sequence, to };
+        prop_assert_eq!(grave(of.sequence, &grave_row(&of).fill(to)), Ok(expected));
+        let when = Timestamp::from_millis(when);
+        prop_assert_eq!(removal(&removal_row(when)), Ok(when));
+    }
+
+    #[test]
+    fn the_time_of_a_change_is_read_alone(expected in a_change()) {
+        prop_assert_eq!(change_time(&change_row(&expected)), Ok(expected.when));
     }
 
     /// Whatever lies on disk is understood or refused, never a panic.
@@ -292,6 +308,7 @@ proptest! {
         let _ = (upload(key(), UploadId::from_bytes([0; 16]), &row), bucket(name, row.clone().into()));
         let named = AnnotationName::new("a").expect("a valid name");
         let _ = (sequence(&row), number(&row), annotation(named, &row), annotation_extent(&row));
+        let _ = (grave(Sequence::ZERO, &row), removal(&row), change_time(&row));
     }
 }
 
@@ -317,6 +334,29 @@ fn what_is_missing_or_too_long_is_refused() {
         ],
     };
     assert!(content::extent(content::extent_row(&too_much)).is_err(), "more bytes than can be counted");
+}
+
+/// The row that first says that versions are kept cannot know the change that writes it.
+#[test]
+fn a_bucket_keeps_versions_since_its_row_says_so() {
+    let mut expected = Bucket {
+        id: BucketId(1),
+        name: BucketName::new("abc").expect("a valid name"),
+        region: Region::new("here-1").expect("a valid region"),
+        created: Timestamp::default(),
+        versioning: Versioning::Enabled,
+        versioned_since: None,
+        tags: Tags::default(),
+        settings: Default::default(),
+        revision: Sequence::from_bits(7),
+        row: Bytes::new(),
+    };
+    expected.row = bucket_row(&expected).fill(expected.revision).into();
+    let (read, _) = bucket(expected.name.clone(), expected.row.clone()).expect("a bucket");
+    assert_eq!(read.versioned_since, Some(Sequence::from_bits(7)));
+    let altered = bucket_row(&read).fill(Sequence::from_bits(9));
+    let (read, _) = bucket(expected.name, altered.into()).expect("a bucket");
+    assert_eq!((read.revision, read.versioned_since), (Sequence::from_bits(9), Some(Sequence::from_bits(7))));
 }
 
 /// The bytes of the first release: they are read for ever.

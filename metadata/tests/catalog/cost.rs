@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use kernel::Versioning;
-use metadata::{Bucket, Family, ObjectScan, Row, VersionScan};
+use metadata::{Bucket, Family, ObjectScan, Past, Row, VersionScan};
 
-use crate::lake::{Lake, run};
+use crate::lake::{Lake, key, run};
 
 impl Lake {
     /// Rows visited by `work`, and the families it scanned.
-    async fn visits(&self, work: impl Future<Output = ()>) -> (usize, Vec<Family>) {
+    pub(crate) async fn visits(&self, work: impl Future<Output = ()>) -> (usize, Vec<Family>) {
         self.map.visited.store(0, SeqCst);
         self.map.scanned.lock().expect("nobody panicked").clear();
         work.await;
@@ -116,5 +116,75 @@ fn removing_the_newest_of_a_long_history_looks_at_one_more_version() {
         let (visited, _) =
             lake.visits(async { assert!(lake.delete(&bucket, "k", newest).await.sequence.is_some()) }).await;
         assert_eq!(visited, 1);
+    });
+}
+
+#[test]
+fn a_read_of_the_past_looks_at_one_version_and_one_grave() {
+    run(async {
+        let lake = Lake::new().await;
+        let bucket = lake.create("bucket", Versioning::Enabled).await;
+        let text = key("k");
+        let mut written = Vec::new();
+        for _ in 0..1_000 {
+            written.push(lake.put(&bucket, "k", 1).await);
+        }
+        for version in written.iter().step_by(2) {
+            lake.delete(&bucket, "k", Some(version.name())).await;
+        }
+        for (index, version) in written.iter().enumerate().skip(100).step_by(331) {
+            let read = lake.catalog.version_as_of(&bucket, &text, version.sequence);
+            let (visited, families) = lake
+                .visits(async {
+                    let past = read.await.expect("a past");
+                    assert_eq!(matches!(past, Past::Grave(_)), index % 2 == 0, "{past:?}");
+                })
+                .await;
+            assert!(visited <= 2, "{visited} rows");
+            assert_eq!(families, [Family::Versions, Family::Graves]);
+        }
+    });
+}
+
+#[test]
+fn a_page_of_the_past_costs_a_page_or_ends_early() {
+    run(async {
+        let lake = Lake::new().await;
+        let bucket = lake.create("bucket", Versioning::Enabled).await;
+        for index in 0..50 {
+            lake.put(&bucket, &format!("z{index:03}"), 1).await;
+        }
+        let at = lake.durable();
+        for index in 0..50_000 {
+            lake.put(&bucket, &format!("later/{index}"), 1).await;
+        }
+        let mut marked = Vec::new();
+        for index in 0..1_000 {
+            marked.push(lake.delete(&bucket, &format!("marked/{index}"), None).await.name);
+        }
+        let last = lake.durable();
+        let page = async |delimiter, after: Option<String>, limit, at| {
+            let scan = ObjectScan { bucket: bucket.id, prefix: "", delimiter, after: after.as_deref(), limit };
+            lake.catalog.list_objects_as_of(&bucket, scan, at).await.expect("a past")
+        };
+        let (mut after, mut found) = (None, 0);
+        for _ in 0..4 {
+            let (visited, _) = lake
+                .visits(async {
+                    let listing = page(None, after.clone(), 40, at).await;
+                    found += listing.rows.len();
+                    after = listing.next;
+                })
+                .await;
+            assert!(visited <= 20_100, "{visited} rows for a page of 40");
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((after, found), (None, 50), "short pages come to the end too");
+        for (delimiter, limit) in [(None, 10), (None, 1_000), (Some("/"), 10)] {
+            let (visited, _) = lake.visits(async { drop(page(delimiter, None, limit, last).await) }).await;
+            assert!(visited <= limit + 2 + usize::from(delimiter.is_some()) * 1_000, "{visited} for a page of {limit}");
+        }
     });
 }

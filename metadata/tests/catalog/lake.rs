@@ -150,6 +150,11 @@ impl Lake {
         Catalog::open(shared, &self.entropy, Timestamp::from_secs(1)).await.expect("the same lake")
     }
 
+    /// The last change.
+    pub(crate) fn durable(&self) -> Sequence {
+        self.map.inner.durable()
+    }
+
     /// A later instant with every call.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now_ms.fetch_add(1, SeqCst))

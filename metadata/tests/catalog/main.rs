@@ -11,6 +11,7 @@ mod listing;
 #[path = "../maps/machine.rs"]
 mod machine;
 mod model;
+mod past;
 mod quota;
 mod races;
 mod sweep;

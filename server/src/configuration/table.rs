@@ -188,6 +188,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
          S3.",
     ),
     number(
+        "sweep.as_of_retention_ms",
+        "2592000000",
+        0..=3650 * DAY_MS,
+        "How long it is remembered that a version was removed for good: a read as of a moment before that answers 410 until \
+         then and 400 afterwards; 0 forgets at once.",
+    ),
+    number(
         "limits.connections_max",
         "8192",
         1..=1_000_000,

@@ -24,6 +24,7 @@ fn the_defaults_are_allowed_themselves() {
     assert_eq!(settings.region.as_str(), "us-east-1");
     assert_eq!(settings.engine, EngineSettings::S3);
     assert_eq!(settings.sweep, SweepSettings::DEFAULT);
+    assert_eq!(settings.history, engine::HistorySettings::DEFAULT);
     assert_eq!(format!("{:?}", settings.limits), format!("{:?}", Limits::default()));
     assert!(settings.tls.is_none() && settings.root.is_none() && settings.domains.is_empty());
     assert!(settings.master_key_file.is_none() && settings.sites.is_empty());

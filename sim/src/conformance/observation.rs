@@ -85,7 +85,7 @@ impl Reader<'_> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let bucket = self.bucket.clone();
-            let list = ListObjects { bucket, prefix: String::new(), delimiter: None, after, limit: PAGE };
+            let list = ListObjects { bucket, prefix: String::new(), delimiter: None, after, limit: PAGE, as_of: None };
             let Answer::Objects(entries, truncated) = self.ask(Operation::List(list)).await else {
                 return Err("a listing failed".into());
             };
@@ -130,6 +130,7 @@ impl Reader<'_> {
             bucket: self.bucket.clone(),
             key: ObjectKey::new(key).map_err(|error| error.to_string())?,
             version: Some(version),
+            as_of: None,
             selection: Selection::All,
             condition: ReadCondition::default(),
         };

@@ -4,7 +4,7 @@ use engine::{Entry, ListObjects, ListUploads, ListVersions};
 use kernel::VersionName;
 
 use super::{Reference, Result};
-use crate::operation::{Answer, ListedVersion};
+use crate::operation::{Answer, ListedVersion, Refusal};
 
 /// What a listing is asked for.
 struct Asked<'a> {
@@ -48,15 +48,23 @@ impl Asked<'_> {
 impl Reference {
     pub(super) fn list(&self, list: &ListObjects) -> Result<Answer> {
         let asked = Asked { prefix: &list.prefix, delimiter: list.delimiter.as_deref(), limit: list.limit };
-        let bucket = self.bucket_to_read(&list.bucket)?;
-        let current = bucket.keys.keys().filter_map(|key| {
-            let object = bucket.current(key)?;
-            let key = key.as_str().to_owned();
-            Some((key.clone(), (key, object.etag, object.bytes.len() as u64)))
+        let now = self.bucket_to_read(&list.bucket)?;
+        let bucket = list.as_of.map_or(Ok(now), |as_of| self.bucket_as_of(&list.bucket, as_of))?;
+        let current = bucket.keys.iter().filter_map(|(key, versions)| {
+            let version = versions.first()?;
+            let object = version.object.as_ref()?;
+            let row =
+                now.still_has(key, version).map(|_| (key.as_str().to_owned(), object.etag, object.bytes.len() as u64));
+            Some((key.as_str().to_owned(), row))
         });
         let behind = current.filter(|(key, _)| asked.is_behind(key, list.after.as_deref()));
         let (entries, truncated) = asked.page(behind);
-        Ok(Answer::Objects(entries, truncated))
+        // A page that would have to show an object that is gone shows nothing.
+        let shown = entries.into_iter().map(|entry| match entry {
+            Entry::Item(row) => row.map(Entry::Item).ok_or(Refusal::Removed),
+            Entry::Prefix(prefix) => Ok(Entry::Prefix(prefix)),
+        });
+        Ok(Answer::Objects(shown.collect::<Result<_>>()?, truncated))
     }
 
     pub(super) fn list_versions(&self, list: &ListVersions) -> Result<Answer> {

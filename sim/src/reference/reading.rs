@@ -9,7 +9,7 @@ use crate::operation::{Answer, Refusal};
 
 impl Reference {
     pub(super) fn get(&self, get: &GetObject, with_body: bool) -> Result<Answer> {
-        let version = self.bucket_to_read(&get.bucket)?.find(&get.key, get.version)?;
+        let version = self.found(get)?;
         let object = version.object.as_ref().ok_or(Refusal::NoVersion)?;
         judge(object, &get.condition)?;
         let range = select(object, get.selection)?;

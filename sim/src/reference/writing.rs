@@ -81,7 +81,9 @@ impl Bucket {
             Versioning::Unversioned | Versioning::Suspended => VersionName::Null,
         };
         self.remove(key, name);
-        self.keys.entry(key.clone()).or_default().insert(0, Version { name, object });
+        let made = self.written;
+        self.written += 1;
+        self.keys.entry(key.clone()).or_default().insert(0, Version { name, object, made });
         name
     }
 

@@ -29,7 +29,7 @@ fn info() -> ObjectInfo {
         modified: Instant::from_millis(1_413_000_000_123),
         standing: Standing::Object(Box::new(facts)),
     };
-    ObjectInfo { version, versioned: true, range: None, part_checksum: None, parts: Some(2) }
+    ObjectInfo { version, versioned: true, as_of: None, range: None, part_checksum: None, parts: Some(2) }
 }
 
 fn head(info: &ObjectInfo, mode: Option<&'static str>, part: Option<i32>) -> HeadObjectOutput {
