@@ -22,7 +22,7 @@ use crate::front::markup::Markup;
 use crate::front::trace::{RequestTrace, Resolved};
 use crate::s3_error::{Failure, Mistake};
 use crate::translate::listing::url_encoded;
-use crate::translate::{attributes, checksums, names, unhonoured};
+use crate::translate::{as_of, attributes, checksums, names, unhonoured};
 
 /// Where forms are received.
 pub(crate) struct Forms {
@@ -71,6 +71,7 @@ impl Forms {
         head: &FormHead,
         trace: Option<&RequestTrace>,
     ) -> Result<S3Response<s3s::Body>, Failure> {
+        as_of::refuse(&request.headers)?;
         unhonoured::refuse(&request.headers, &self.face.owner)?;
         let bucket = names::bucket(&head.bucket)?;
         let form = Form::new(request.input, head)?;
