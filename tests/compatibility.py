@@ -38,7 +38,14 @@ TELLING = {
 # Tries every parameter that no other test does, one at a time: what it is told is the refusal of that parameter.
 SYSTEMATIC = "test_surface.py"
 # What these show, they show beside what they are about.
-PASSING_BY = {"test_bad_input.py", "test_durability.py", "test_memory.py", "test_security.py", "test_server.py"}
+PASSING_BY = {
+    "test_annotations.py",
+    "test_bad_input.py",
+    "test_durability.py",
+    "test_memory.py",
+    "test_security.py",
+    "test_server.py",
+}
 CHOICES_MAX = 20
 ENTRY = ("Delete", "Objects")
 UPDATE = "TWINLAKE_UPDATE_COMPATIBILITY=1 ./test writes it anew"
