@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 import wire
 from answers import MIB, body, fetch, new_bucket
 from lake import Lake, close, need_binary, random_keys
-from sigv4 import UNSIGNED, presigned, request, signed
+from sigv4 import UNSIGNED, Scope, now, presigned, request, sha256, signed
 
 SLOW_SECONDS_MAX = 15
 
@@ -96,6 +97,68 @@ def test_100_continue(lake, bucket):
             if expected.endswith(b"100"):
                 connection.sendall(b"hello")
                 assert wire.receive(connection).status == 200
+
+
+@pytest.mark.parametrize("length", [0, 1, 3000, 128 << 10])
+@pytest.mark.parametrize("headers", [(), (("Expect", "100-continue"),)], ids=["at once", "when asked"])
+def test_a_short_body_without_a_length(lake, s3, bucket, length, headers):
+    """In HTTP's own chunks and no others: it is read to find out how long it is, and then as any other."""
+    content = body(length)
+    made = request("PUT", lake.host, f"/{bucket}/k", headers=[("Transfer-Encoding", "chunked"), *headers])
+    for payload in (UNSIGNED, sha256(content)):
+        chunks = b"%x\r\n%b\r\n" % (length, content) if content else b""
+        sent = signed(made, lake.keys, payload=payload).bytes() + chunks + b"0\r\n\r\n"
+        assert wire.exchange(lake.address, sent).status == 200
+        assert fetch(s3, bucket, "k") == content
+    made = signed(made, lake.keys, payload="0" * 64)
+    assert wire.exchange(lake.address, made.bytes() + b"1\r\nx\r\n0\r\n\r\n").code == "XAmzContentSHA256Mismatch"
+
+
+def test_a_document_without_a_length_is_looked_over(lake, s3, bucket):
+    made = request("PUT", lake.host, f"/{bucket}", [("tagging", None)], [("Transfer-Encoding", "chunked")])
+    good = b"<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>"
+    for content, expected in ((good, None), (good.replace(b"1", b"<![CDATA[2]]>"), "MalformedXML")):
+        sent = signed(made, lake.keys, payload=sha256(content)).bytes()
+        answer = wire.exchange(lake.address, sent + b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content))
+        assert answer.status in (200, 204) if expected is None else answer.code == expected
+    assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == [{"Key": "a", "Value": "1"}]
+
+
+REFUSED_EARLY = {
+    "anonymous": (lambda made, keys: made, "AccessDenied"),
+    "wrong secret": (lambda made, keys: signed(made, keys._replace(secret="x"), payload=UNSIGNED), "SignatureDoesNotMatch"),
+    "too late": (lambda made, keys: presigned(made, keys, scope=Scope(now(-600))), "AccessDenied"),
+    "no bucket": (
+        lambda made, keys: signed(made.replaced(path="/no-such-bucket-at-all/k"), keys, payload=UNSIGNED),
+        "NoSuchBucket",
+    ),
+    "a condition": (
+        lambda made, keys: signed(made.with_headers(("If-None-Match", "*")), keys, payload=UNSIGNED),
+        "PreconditionFailed",
+    ),
+    "not offered": (
+        lambda made, keys: signed(made.with_headers(("x-amz-acl", "public-read")), keys, payload=UNSIGNED),
+        "NotImplemented",
+    ),
+    "too large": (
+        lambda made, keys: signed(
+            made.without("Content-Length").with_headers(("Content-Length", 6 << 30)), keys, payload=UNSIGNED
+        ),
+        "EntityTooLarge",
+    ),
+}
+
+
+@pytest.mark.parametrize("sign, code", REFUSED_EARLY.values(), ids=REFUSED_EARLY)
+def test_no_100_continue_before_a_refusal(lake, s3, bucket, sign, code):
+    """What is refused without its body is refused without asking for it."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"there")
+    made = request("PUT", lake.host, f"/{bucket}/k", headers=[("Expect", "100-continue"), ("Content-Length", 5)])
+    with wire.connect(lake.address) as connection:
+        connection.sendall(sign(made, lake.keys).bytes())
+        assert not connection.recv(12, socket.MSG_PEEK).endswith(b" 100")
+        assert wire.receive(connection).code == code
+    assert fetch(s3, bucket, "k") == b"there"
 
 
 def test_a_connection_that_will_be_closed_is_said_to_be(lake, get, bucket):

@@ -10,6 +10,7 @@ import pytest
 
 import wire
 from answers import MIB, body, new_bucket
+from forms import signed_form
 from lake import Lake, close, need_binary, random_keys
 from sigv4 import STREAMING, UNSIGNED, request, signed
 
@@ -66,6 +67,23 @@ def test_a_long_stream(lake):
     assert stream_down(lake, target) == sent
     print(f"peak of {STREAM_MIB} MiB up and down: {peak_mib(lake):.0f} MiB")
     assert peak_mib(lake) <= PEAK_MIB_MAX
+
+
+def test_a_long_form(lake):
+    """What does not fit into memory is not held there."""
+    s3 = lake.client()
+    bucket, mib = new_bucket(s3), 128
+    made = signed_form(bucket, lake.keys, [("key", "k")], content=b"<>").request(lake.host)
+    start, end = made.body.split(b"<>")
+    length = ("Content-Length", len(start) + mib * MIB + len(end))
+    with wire.connect(lake.address, seconds=100) as connection:
+        connection.sendall(wire.head("POST", made.path, [*made.headers, length]) + start)
+        for _ in range(mib):
+            connection.sendall(BLOCK)
+        connection.sendall(end)
+        assert wire.receive(connection, "POST").status == 204
+    assert s3.head_object(Bucket=bucket, Key="k")["ContentLength"] == mib * MIB
+    assert peak_mib(lake) <= 120
 
 
 @pytest.mark.timeout(120)

@@ -220,6 +220,35 @@ def test_chunks(lake, s3, bucket, pieces, form):
     assert head["ContentLength"] == len(content) and "ContentEncoding" not in head
 
 
+@pytest.mark.parametrize("form", ["signed", "signed trailer", "unsigned trailer"])
+def test_chunks_within_chunks(lake, s3, bucket, form):
+    """Sent in HTTP's own chunks as well, as clients do that read from a pipe."""
+    content = body(100_000)
+    trailers = [("x-amz-checksum-crc32c", digests.text("CRC32C", content))] if form != "signed" else []
+    put = request("PUT", lake.host, f"/{bucket}/k", headers=[("Transfer-Encoding", "chunked")])
+    pieces = [content[:65_536], content[65_536:]]
+    made = chunked(put, lake.keys, pieces, trailers, sign=form != "unsigned trailer").request()
+    halves = made.body[:70_000], made.body[70_000:]
+    made.body = b"".join(b"%x\r\n%b\r\n" % (len(half), half) for half in (*halves, b""))
+    assert made.send(lake.address).status == 200
+    assert fetch(s3, bucket, "k") == content
+
+
+@pytest.mark.parametrize("encoding", ["aws-chunked", "AWS-Chunked", "gzip, aws-chunked", "aws-chunked,aws-chunked", None])
+@pytest.mark.parametrize("framed", [True, False])
+def test_what_a_body_is_called(lake, s3, bucket, encoding, framed):
+    """The hash says whether a body is framed; what `Content-Encoding` says of it is only not stored."""
+    headers = [("Content-Encoding", encoding)] if encoding else []
+    put = request("PUT", lake.host, f"/{bucket}/k", headers=headers)
+    plain = signed(put.replaced(body=b"content"), lake.keys)
+    made = chunked(put, lake.keys, [b"content"]).request() if framed else plain
+    answer = made.send(lake.address)
+    assert answer.status == 200, answer.body
+    assert fetch(s3, bucket, "k") == b"content"
+    stored = s3.head_object(Bucket=bucket, Key="k").get("ContentEncoding")
+    assert stored == ("gzip" if encoding and "gzip" in encoding else None)
+
+
 def test_chunks_of_a_part(lake, s3, bucket):
     upload = {"Bucket": bucket, "Key": "k", "UploadId": s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]}
     query = [("partNumber", 1), ("uploadId", upload["UploadId"])]

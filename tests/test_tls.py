@@ -17,8 +17,9 @@ from cryptography.x509.oid import NameOID
 
 import wire
 from answers import body, fetch, new_bucket
+from forms import signed_form
 from lake import Lake, Refused, close, need_binary, random_keys
-from sigv4 import presigned, request, signed
+from sigv4 import UNSIGNED, presigned, request, signed
 
 
 def certificate(directory, name="lake"):
@@ -103,6 +104,29 @@ def test_versions_that_are_not_spoken(secure, version):
     context.set_ciphers("ALL:@SECLEVEL=0")
     with pytest.raises((ssl.SSLError, ConnectionError)):
         wire.connect(lake.address, context)
+
+
+def test_100_continue_over_tls(secure):
+    """Asked for only when the body is wanted."""
+    lake, cert = secure
+    bucket = new_bucket(lake.client(verify=str(cert)))
+    made = request("PUT", lake.host, f"/{bucket}/k", headers=[("Expect", "100-continue"), ("Content-Length", 5)])
+    for sent, expected in ((signed(made, lake.keys, payload=UNSIGNED), b"100"), (made, b"403")):
+        with wire.connect(lake.address, trusting(cert)) as connection:
+            connection.sendall(sent.bytes())
+            begin = connection.recv(4096)
+            assert begin.startswith(b"HTTP/1.1 " + expected), begin
+            if expected == b"100":
+                connection.sendall(b"hello")
+                assert wire.receive(connection).status == 200
+
+
+def test_a_form_over_tls(secure):
+    lake, cert = secure
+    bucket = new_bucket(lake.client(verify=str(cert)))
+    made = signed_form(bucket, lake.keys, [("key", "k")]).request(lake.host)
+    answer = wire.exchange(lake.address, made.bytes(), tls=trusting(cert))
+    assert answer.status == 204 and answer.headers["location"] == f"https://{lake.host}/{bucket}/k"
 
 
 def test_plain_http_on_the_tls_port(secure):

@@ -11,6 +11,7 @@ mod cors;
 pub(crate) mod digests;
 mod form;
 mod head;
+pub(crate) mod hoisted;
 mod lake;
 pub(crate) mod markup;
 pub(crate) mod mechanism;
@@ -185,6 +186,13 @@ impl Front {
             parts.extensions.insert(Claim::Website(WebsiteVisit { bucket, host, is_secure: peer.is_secure }));
         }
         let mut body = body;
+        if head::must_be_measured(&parts, payload) && body.size_hint().exact().is_none() {
+            let bytes = body.measure().await.map_err(|kind| {
+                trace.fail(kind);
+                kind.refusal()
+            })?;
+            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
+        }
         body.expect(payload, &parts);
         parts.extensions.insert(Arc::clone(trace));
         let request = Request::from_parts(parts, s3s::Body::http_body_unsync(body));

@@ -21,7 +21,7 @@ use s3s::{Body, S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use crate::credentials;
 use crate::form::FormHead;
-use crate::front::mend::{self, Mended};
+use crate::front::mend::Mended;
 use crate::front::trace::{RequestTrace, Resolved};
 use crate::s3;
 use crate::s3::form::Forms;
@@ -32,8 +32,6 @@ use website::WebsiteVisit;
 /// What a request is that s3s has no name for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// An S3 request with signed headers that must read otherwise to s3s than they were signed.
-    Mended(Mended),
     /// A visit to the website of a bucket, by whomever.
     Website(WebsiteVisit),
     /// An upload form. It is signed inside, if at all, and finds its caller itself.
@@ -71,36 +69,40 @@ pub(crate) struct OwnRoute {
 #[async_trait::async_trait]
 impl S3Route for OwnRoute {
     fn is_match(&self, _: &Method, _: &Uri, _: &HeaderMap, extensions: &mut http::Extensions) -> bool {
-        extensions.get::<Claim>().is_some()
+        extensions.get::<Claim>().is_some() || extensions.get::<Mended>().is_some()
     }
 
     /// Finds the caller. Who may do what is the engine's affair, as behind s3s.
     async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
         let is_signed = request.credentials.is_some();
         let caller = credentials::caller(is_signed, &request.headers, request.uri.query())?;
-        match request.extensions.get::<Claim>() {
-            Some(Claim::Mended(_)) if is_signed => {}
-            Some(Claim::Website(_)) => {}
-            Some(Claim::Form(_)) if !is_signed => {}
+        let may_enter = match request.extensions.get::<Claim>() {
             Some(Claim::Admin) => {
                 resolve(request, admin::operation(&request.method, request.uri.path()), &caller);
                 if !is_signed || !admin::is_signed_as_it_must_be(&request.headers) {
                     return Err(Mistake::NotSigned.into());
                 }
+                true
             }
             // Nothing that nobody signed is put off.
-            Some(Claim::Mended(_) | Claim::Form(_)) | None => return Err(s3_error!(AccessDenied)),
+            _ if request.extensions.get::<Mended>().is_some() => is_signed,
+            None => is_signed,
+            Some(Claim::Website(_)) => true,
+            Some(Claim::Form(_)) => !is_signed,
+        };
+        if !may_enter {
+            return Err(s3_error!(AccessDenied));
         }
         request.extensions.insert(caller);
         Ok(())
     }
 
     async fn call(&self, mut request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        if let Some(mended) = request.extensions.remove::<Mended>() {
+            mended.apply(&mut request.headers, &mut request.uri);
+        }
         match (request.extensions.remove::<Claim>(), &self.desk) {
-            (Some(Claim::Mended(mended)), _) => {
-                mend::apply_later(&mut request.headers, mended);
-                self.once_more(request).await
-            }
+            (None, _) => self.once_more(request).await,
             (Some(Claim::Website(visit)), _) => self.website(&visit, &request).await,
             (Some(Claim::Form(head)), Some(desk)) => desk.forms.post_object(request, head).await,
             (Some(Claim::Admin), Some(desk)) => administer(desk, request).await,

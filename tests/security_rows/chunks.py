@@ -117,6 +117,17 @@ def hash_without_framing(payload):
     return build
 
 
+def elliptic(payload):
+    """Chunks signed in the other way that S3 has: not taken for unsigned ones."""
+
+    def build(site):
+        made = chunked(site.put(body=b""), site.keys, PIECES).made.without("Authorization", "x-amz-date")
+        made = signed(made.without("x-amz-content-sha256"), site.keys, payload=payload)
+        return made.replaced(body=b"2000\r\n" + PIECES[0] + b"\r\n2000\r\n" + PIECES[1] + b"\r\n0\r\n\r\n")
+
+    return build
+
+
 CHECK = b"x-amz-checksum-crc32:" + TRAILER[0][1].encode() + b"\r\n"
 INCOMPLETE = "400 IncompleteBody"
 MISMATCH = "403 SignatureDoesNotMatch"
@@ -178,6 +189,13 @@ ROWS = [
     ("C17 complete", streaming_on("POST", [("uploadId", "UPLOAD")], "under-way"), "400|501"),
     ("C17 delete many", streaming_on("POST", [("delete", None)], None), "400|501"),
     ("C17 versioning", streaming_on("PUT", [("versioning", None)], None), "400|501"),
+    ("C00 ECDSA", elliptic("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"), "501 NotImplemented"),
+    ("C00 ECDSA, trailing", elliptic("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER"), "501 NotImplemented"),
+    (
+        "C00 another extension",
+        bent(replace(0, b";chunk-signature=", b";x=y;chunk-signature=")),
+        "400 IncompleteBody|400 InvalidRequest|403 SignatureDoesNotMatch",
+    ),
     ("C19 framed but not streaming", framing_without_the_hash, "400 XAmzContentSHA256Mismatch"),
     ("C19 streaming but not framed", hash_without_framing(STREAMING), "400|403"),
     ("C19 trailing but not framed", hash_without_framing(STREAMING_TRAILER), "400|403"),

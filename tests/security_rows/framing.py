@@ -43,9 +43,15 @@ def announced(bytes_, sent=b"x" * 10, hang_up=True, expect=False, sign=signed):
     return build
 
 
-def chunked_without_length(site):
-    made = site.signed(site.put(("Transfer-Encoding", "chunked"), body=b""), payload=UNSIGNED)
-    return wire.exchange(site.address, made.bytes() + b"1\r\nx\r\n0\r\n\r\n")
+def chunked_without_length(*headers, sign=True):
+    """More than the server would read to find out how much it is."""
+
+    def build(site):
+        made = site.put(("Transfer-Encoding", "chunked"), *headers, body=b"")
+        made = site.signed(made, payload=UNSIGNED) if sign else made
+        return wire.exchange(site.address, made.bytes() + b"30000\r\n" + b"x" * 0x30000 + b"\r\n0\r\n\r\n")
+
+    return build
 
 
 def not_allowed_and_large(site):
@@ -108,7 +114,9 @@ ROWS = [
     ("D07 101 headers", lines(*(b"x-%d: 1" % number for number in range(101))), "431|400"),
     ("D07 header of 500 kB", lines(b"x-long: " + b"a" * 500_000), "431|400"),
     ("D07 target of 70 kB", first_line(b" HTTP/1.1", b"?" + b"a" * 70_000 + b" HTTP/1.1"), "414|400"),
-    ("D09 no length at all", chunked_without_length, "411 MissingContentLength"),
+    ("D09 no length at all", chunked_without_length(), "411 MissingContentLength"),
+    ("D09 no length, by nobody", chunked_without_length(sign=False), "411 MissingContentLength"),
+    ("D09 no length, expecting", chunked_without_length(("Expect", "100-continue")), "411 MissingContentLength"),
     ("D10 hung up early", announced(100), "400 IncompleteBody"),
     ("D10 hung up early, large", announced(10_000_000, b"x" * 3_000_000), "400 IncompleteBody"),
     ("D10 hung up at once", announced(100, b""), "400 IncompleteBody"),

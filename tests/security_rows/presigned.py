@@ -74,6 +74,22 @@ def other_key(made, site):
     return Request("GET", f"/{site.other}/secret", made.query, made.headers)
 
 
+def hoisted(*pairs, sent=(), method="PUT"):
+    """A link with headers in its query, used with headers of the same name that it does not sign, or does."""
+
+    def build(site):
+        made = presigned(site.request(method, query=pairs, headers=sent), site.keys, names=("host",))
+        return made.replaced(body=b"overwritten")
+
+    return build
+
+
+def hoisted_and_signed(site):
+    """Signed as a header and hoisted as well, and the two differ."""
+    made = site.request("PUT", query=[("x-amz-meta-a", "1")], headers=[("x-amz-meta-a", "2")])
+    return presigned(made, site.keys, names=("host", "x-amz-meta-a")).replaced(body=b"overwritten")
+
+
 def altered(name, change):
     """A good link with one parameter altered."""
     return then(lambda made, site: made.replaced(query=[(n, change(v) if n == name else v) for n, v in made.query]))
@@ -118,6 +134,17 @@ ROWS = (
         ("B11 streaming", streaming("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), "400|501|403"),
         ("B11 streaming, unsigned", streaming("STREAMING-UNSIGNED-PAYLOAD-TRAILER"), "400|501|403"),
         ("B12 credential without signature", credential_without_signature, "403 AccessDenied|" + ERROR),
+        ("B09 hoisted and unsigned", hoisted(("x-amz-meta-a", "1"), sent=[("x-amz-meta-a", "1")]), "403 AccessDenied"),
+        ("B09 hoisted and another", hoisted(("x-amz-meta-a", "1"), sent=[("x-amz-meta-a", "2")]), "400 InvalidArgument"),
+        ("B09 hoisted and signed otherwise", hoisted_and_signed, "400 InvalidArgument"),
+        ("B09 hoisted twice", hoisted(("x-amz-acl", "private"), ("X-Amz-Acl", "private")), "400 InvalidArgument"),
+        ("B09 hoisted afterwards", added("x-amz-checksum-mode", "ENABLED"), "403 SignatureDoesNotMatch"),
+        ("B09 hoisted line end", hoisted(("x-amz-meta-a", "1\r\nx-b: 2")), "400 InvalidArgument"),
+        ("B09 hoisted acl", hoisted(("x-amz-acl", "public-read")), "501 NotImplemented"),
+        ("B09 hoisted storage class", hoisted(("x-amz-storage-class", "GLACIER")), "400 InvalidStorageClass"),
+        ("B09 hoisted checksum", hoisted(("x-amz-checksum-crc32", "AAAAAQ==")), "400 BadDigest"),
+        ("B11 hoisted streaming", hoisted(("X-Amz-Content-Sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")), "400"),
+        ("B11 hoisted hash", hoisted(("X-Amz-Content-Sha256", "0" * 64)), "400 XAmzContentSHA256Mismatch"),
         ("B00 signature altered", altered("X-Amz-Signature", broken), "403 SignatureDoesNotMatch"),
         ("B00 another region", lambda site: link(scope=Scope(region="eu-north-7"))(site), ERROR),
         ("B00 service sts", lambda site: link(scope=Scope(service="sts"))(site), ERROR),

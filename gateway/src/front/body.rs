@@ -2,12 +2,13 @@
 //! JSON) their size, hash and markup. What is watched for is settled when the first byte is asked for, because only then
 //! is the operation known.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 use kernel::Clock;
@@ -19,6 +20,7 @@ use super::aws_chunked::Framing;
 use super::body_fault::{BodyFault, BodyFaultKind};
 use super::digests::{Digests, Verifier};
 use super::markup::Markup;
+use super::mend::Mended;
 use super::payload::Payload;
 use super::trace::RequestTrace;
 use crate::Limits;
@@ -50,7 +52,19 @@ pub(crate) struct RequestBody<B> {
     came: u64,
     /// Bytes announced, if they were.
     announced: Option<u64>,
+    /// What was read to find out the length.
+    measured: Option<Measured>,
 }
+
+/// A body that was read before anybody asked for it, and not yet given out.
+enum Measured {
+    Whole(Bytes),
+    GivenOut,
+}
+
+/// A body without a length is read to find it out, before anything is known of its sender, so it must be short: as many
+/// as there may be requests must fit into what may be held in memory.
+const MEASURED_BYTES_MAX: usize = 128 << 10;
 
 /// What is looked at in the bytes.
 enum Reading {
@@ -101,13 +115,58 @@ where
             reading: Reading::Before,
             came: 0,
             announced,
+            measured: None,
+        }
+    }
+
+    /// Reads a short body that came without a length, and tells its length.
+    pub(crate) async fn measure(&mut self) -> Result<u64, BodyFaultKind> {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = poll_fn(|cx| self.poll_inner(cx)).await {
+            let data = frame.map(|frame| frame.into_data().unwrap_or_default()).map_err(|fault| fault.kind)?;
+            if whole.len() + data.len() > MEASURED_BYTES_MAX {
+                return Err(BodyFaultKind::LengthMissing);
+            }
+            whole.extend_from_slice(&data);
+        }
+        let bytes = whole.len() as u64;
+        self.announced = Some(bytes);
+        self.measured = Some(Measured::Whole(whole.freeze()));
+        Ok(bytes)
+    }
+
+    /// The next bytes as they came, or were kept.
+    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        if let Some(measured) = &mut self.measured {
+            return Poll::Ready(match std::mem::replace(measured, Measured::GivenOut) {
+                Measured::Whole(bytes) if !bytes.is_empty() => Some(Ok(Frame::data(bytes))),
+                Measured::Whole(_) | Measured::GivenOut => None,
+            });
+        }
+        let fault = |kind, source| Poll::Ready(Some(Err(BodyFault { kind, source })));
+        match Pin::new(&mut self.inner).poll_frame(cx) {
+            Poll::Pending if self.pace.waits_too_long(cx) => fault(BodyFaultKind::Idle, Some(Box::new(BodyIdle))),
+            Poll::Ready(Some(Err(error))) => fault(BodyFaultKind::Broken, Some(error.into())),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.pace.came(frame.data_ref().map_or(0, Bytes::len) as u64);
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
         }
     }
 
     /// Tells what the headers say of the body: how it is protected, and its digests.
     pub(crate) fn expect(&mut self, payload: Payload, parts: &Parts) {
         self.payload = payload;
-        self.digests = Digests::of(&parts.headers);
+        self.digests = match parts.extensions.get::<Mended>() {
+            None => Digests::of(&parts.headers),
+            Some(mended) => {
+                let mut headers = parts.headers.clone();
+                headers.extend(mended.iter().map(|(name, value)| (name.clone(), value.clone())));
+                Digests::of(&headers)
+            }
+        };
         if let Some(Claim::Form(head)) = parts.extensions.get::<Claim>()
             && head.is_held()
         {
@@ -218,18 +277,13 @@ where
             }
             _ => {}
         }
-        match Pin::new(&mut this.inner).poll_frame(cx) {
-            Poll::Pending if this.pace.waits_too_long(cx) => this.fault(BodyFaultKind::Idle, Some(Box::new(BodyIdle))),
+        match this.poll_inner(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Ok(frame))) => {
-                let data = frame.data_ref().map_or(&[][..], |data| data.as_ref());
-                this.pace.came(data.len() as u64);
-                match this.data(data) {
-                    Ok(()) => Poll::Ready(Some(Ok(frame))),
-                    Err(kind) => this.fault(kind, None),
-                }
-            }
-            Poll::Ready(Some(Err(error))) => this.fault(BodyFaultKind::Broken, Some(error.into())),
+            Poll::Ready(Some(Ok(frame))) => match this.data(frame.data_ref().map_or(&[][..], |data| data.as_ref())) {
+                Ok(()) => Poll::Ready(Some(Ok(frame))),
+                Err(kind) => this.fault(kind, None),
+            },
+            Poll::Ready(Some(Err(fault))) => this.fault(fault.kind, fault.source),
             Poll::Ready(None) => match this.end() {
                 Ok(()) => Poll::Ready(None),
                 Err(kind) => this.fault(kind, None),
@@ -242,18 +296,27 @@ where
             (Reading::After, _) => true,
             // The end of these is still to be judged.
             (_, Payload::Chunked { .. }) => false,
-            _ => self.inner.is_end_stream(),
+            _ => match &self.measured {
+                Some(Measured::Whole(bytes)) => bytes.is_empty(),
+                Some(Measured::GivenOut) => true,
+                None => self.inner.is_end_stream(),
+            },
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        match &self.measured {
+            Some(Measured::Whole(bytes)) => SizeHint::with_exact(bytes.len() as u64),
+            Some(Measured::GivenOut) => SizeHint::with_exact(0),
+            None => self.inner.size_hint(),
+        }
     }
 }
 
 impl<B> Drop for RequestBody<B> {
     fn drop(&mut self) {
-        let complete = matches!(self.reading, Reading::After) || self.announced == Some(self.came);
+        let was_read = self.measured.is_some() || self.announced == Some(self.came);
+        let complete = matches!(self.reading, Reading::After) || was_read;
         if !complete {
             self.activity.abandon_body();
         }

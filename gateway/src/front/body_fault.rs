@@ -46,6 +46,9 @@ pub(crate) enum BodyFaultKind {
     /// `Content-MD5` is not the base64 of 16 bytes.
     #[error("the Content-MD5 is malformed")]
     DigestMalformed,
+    /// The body came without a length, and is too long to be measured.
+    #[error("the body has no length")]
+    LengthMissing,
     /// The gateway holds as many bytes as it may.
     #[error("too many bytes are held in memory")]
     Busy,
@@ -83,6 +86,7 @@ impl BodyFaultKind {
             Self::DigestMalformed => {
                 Refusal::bad_request("InvalidDigest", "The Content-MD5 you specified is not valid.")
             }
+            Self::LengthMissing => Refusal::length_required().closing(),
             Self::Busy => Refusal::slow_down(),
         }
     }

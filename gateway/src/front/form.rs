@@ -37,8 +37,7 @@ pub(crate) fn claim(parts: &mut Parts, place: &Place, is_secure: bool, payload: 
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let Some(bytes) = length else {
         // The length of the file follows from it.
-        let message = "You must provide the Content-Length HTTP header.";
-        return Err(Refusal::new(StatusCode::LENGTH_REQUIRED, "MissingContentLength", message));
+        return Err(Refusal::length_required());
     };
     let boundary = parts.headers.get(CONTENT_TYPE).and_then(|value| boundary(value.to_str().ok()?));
     let Some(boundary) = boundary else {

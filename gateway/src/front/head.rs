@@ -2,12 +2,13 @@
 //!
 //! s3s checks signatures and parses inputs. What it does not look at, or takes more kindly than S3 does, is settled here.
 
-use http::header::{CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 use kernel::Region;
 
+use super::hoisted;
 use super::mechanism::{self, Mechanism};
 use super::mend;
 use super::payload::Payload;
@@ -32,6 +33,9 @@ pub(crate) fn judge(
     transfer_encoding(parts)?;
     method(parts)?;
     let mechanism = mechanism::judge(parts, region)?;
+    if mechanism == Mechanism::Query {
+        hoisted::payload_hash(parts)?;
+    }
     let payload = Payload::of(&parts.headers)?;
     chunks_need_a_signature(parts, mechanism, payload)?;
     if let Payload::Hash(hash) = payload
@@ -41,9 +45,16 @@ pub(crate) fn judge(
     {
         return Err(super::body_fault::BodyFaultKind::HashDiffers.refusal());
     }
-    join_metadata(parts);
-    mend::mend(parts);
+    join_lists(parts);
+    mend::mend(parts, mechanism)?;
     Ok(Judged { payload, mechanism })
+}
+
+/// Whether a request with a body says nothing of its length, which s3s wants for all bodies but those in chunks of their
+/// own.
+pub(crate) fn must_be_measured(parts: &Parts, payload: Payload) -> bool {
+    let has_body = matches!(parts.method, Method::PUT | Method::POST) && !parts.headers.contains_key(CONTENT_LENGTH);
+    has_body && !matches!(payload, Payload::Chunked { .. })
 }
 
 /// The host a request is meant for: its `Host` header or, over HTTP/2, its `:authority`.
@@ -142,12 +153,14 @@ fn chunks_need_a_signature(parts: &Parts, mechanism: Mechanism, payload: Payload
     }
 }
 
-/// S3 joins metadata that comes in several headers of one name; s3s refuses it. The signature covers the joined value.
-fn join_metadata(parts: &mut Parts) {
+/// S3 joins metadata and codings that come in several headers of one name; s3s refuses them. The signature covers the
+/// joined value.
+fn join_lists(parts: &mut Parts) {
     let repeated: Vec<HeaderName> = parts
         .headers
         .keys()
-        .filter(|name| name.as_str().starts_with("x-amz-meta-") && parts.headers.get_all(*name).iter().nth(1).is_some())
+        .filter(|name| *name == CONTENT_ENCODING || name.as_str().starts_with("x-amz-meta-"))
+        .filter(|name| parts.headers.get_all(*name).iter().nth(1).is_some())
         .cloned()
         .collect();
     for name in repeated {

@@ -1,29 +1,61 @@
-//! Headers that s3s refuses and S3 does not.
+//! Headers that read otherwise to S3 than to s3s.
 //!
 //! S3 ignores a `Range` that it cannot read or that names several ranges, takes numbers of any length, and ignores dates
 //! that are none. s3s refuses all that. Where such a header is not signed, it is mended on the way in. Where it is, s3s must
 //! see it as it came to verify the signature, so the request passes s3s twice: first as it is, to the door behind which
 //! the lake's own requests are answered, and which is reached when the signature is right; from there with the headers
-//! mended and the caller vouched for.
+//! mended and the caller vouched for. The headers that stand in the query of a link go the same way.
 
 use http::header::{AUTHORIZATION, HeaderName, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, RANGE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use s3s::dto::{Range, Timestamp, TimestampFormat};
 
-use super::query;
-use crate::own::Claim;
+use super::mechanism::Mechanism;
+use super::refusal::Refusal;
+use super::{hoisted, query};
 
-/// What signed headers are to become once the signature is verified; `None` is taken away.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What signed headers are to become once the signature is verified; `None` is taken away. Stands in the request's
+/// extensions until then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Mended(Vec<(HeaderName, Option<HeaderValue>)>);
 
-/// Mends the range and the dates of a read, at once or, where they are signed, later.
-pub(crate) fn mend(parts: &mut Parts) {
-    if !matches!(parts.method, Method::GET | Method::HEAD) {
-        return;
+impl Mended {
+    /// Applies what was put off until the signature was verified.
+    pub(crate) fn apply(self, headers: &mut HeaderMap, uri: &mut Uri) {
+        for (name, value) in self.0 {
+            apply(headers, name, value);
+        }
+        if query::has(uri.query(), "X-Amz-Signature")
+            && let Some(plain) = hoisted::without(uri)
+        {
+            *uri = plain;
+        }
     }
+
+    /// Headers that are to be set.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.0.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)))
+    }
+}
+
+/// Puts off the headers that stand in a link's query; mends the range and the dates of a read, at once or, where they are
+/// signed, later.
+pub(crate) fn mend(parts: &mut Parts, mechanism: Mechanism) -> Result<(), Refusal> {
     let mut later = Vec::new();
+    if mechanism == Mechanism::Query {
+        later.extend(hoisted::headers(parts)?.into_iter().map(|(name, value)| (name, Some(value))));
+    }
+    if matches!(parts.method, Method::GET | Method::HEAD) {
+        mend_read(parts, &mut later);
+    }
+    if !later.is_empty() {
+        parts.extensions.insert(Mended(later));
+    }
+    Ok(())
+}
+
+fn mend_read(parts: &mut Parts, later: &mut Vec<(HeaderName, Option<HeaderValue>)>) {
     for (name, readable) in HEADERS {
         let mut values = parts.headers.get_all(&name).iter();
         let Some(value) = values.next() else { continue };
@@ -31,15 +63,11 @@ pub(crate) fn mend(parts: &mut Parts) {
         if mended.as_ref() == Some(value) {
             continue;
         }
-        match signed_by(parts, &name) {
-            Some(SignedBy::Header) => later.push((name, mended)),
-            // No client known signs these into a link; s3s refuses it.
-            Some(SignedBy::Query) => {}
-            None => apply(&mut parts.headers, name, mended),
+        if is_signed(parts, &name) {
+            later.push((name, mended));
+        } else {
+            apply(&mut parts.headers, name, mended);
         }
-    }
-    if !later.is_empty() {
-        parts.extensions.insert(Claim::Mended(Mended(later)));
     }
 }
 
@@ -92,27 +120,11 @@ pub(crate) fn readable_range(range: &HeaderValue) -> Option<HeaderValue> {
     HeaderValue::try_from(mended).ok()
 }
 
-enum SignedBy {
-    Header,
-    Query,
-}
-
-fn signed_by(parts: &Parts, header: &HeaderName) -> Option<SignedBy> {
+fn is_signed(parts: &Parts, header: &HeaderName) -> bool {
     let is_named = |names: &str| names.split(';').any(|name| name.eq_ignore_ascii_case(header.as_str()));
     let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if authorization.split(',').filter_map(|part| part.trim().strip_prefix("SignedHeaders=")).any(is_named) {
-        return Some(SignedBy::Header);
-    }
-    let by_query =
-        query::pairs(parts.uri.query()).any(|(name, value)| name == "X-Amz-SignedHeaders" && is_named(&value));
-    by_query.then_some(SignedBy::Query)
-}
-
-/// Applies what was put off until the signature was verified.
-pub(crate) fn apply_later(headers: &mut HeaderMap, mended: Mended) {
-    for (name, value) in mended.0 {
-        apply(headers, name, value);
-    }
+    authorization.split(',').filter_map(|part| part.trim().strip_prefix("SignedHeaders=")).any(is_named)
+        || query::pairs(parts.uri.query()).any(|(name, value)| name == "X-Amz-SignedHeaders" && is_named(&value))
 }
 
 #[cfg(test)]

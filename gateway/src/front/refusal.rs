@@ -36,6 +36,10 @@ impl Refusal {
             .with("ArgumentName", name)
             .with("ArgumentValue", value.chars().take(256).collect::<String>())
     }
+    pub(crate) fn length_required() -> Self {
+        let message = "You must provide the Content-Length HTTP header.";
+        Self::new(StatusCode::LENGTH_REQUIRED, "MissingContentLength", message)
+    }
     pub(crate) fn slow_down() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "Reduce your request rate.")
     }
