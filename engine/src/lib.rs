@@ -12,6 +12,7 @@
 mod annotations;
 mod as_of;
 mod background;
+mod batch;
 mod bucket;
 mod copy;
 mod cors;
@@ -38,6 +39,7 @@ use kernel::{Annotation, Caller, Clock, Entropy, ObjectKey, Region, SiteName, Un
 use metadata::{Catalog, CatalogError};
 use policy::{Action, Permit, Question};
 use storage::{BlobStore, StorageError};
+use tokio::sync::Semaphore;
 
 pub use annotations::{
     AnnotationPage, AnnotationPlace, AnnotationRead, AnnotationWritten, ListAnnotations, PutAnnotation,
@@ -48,10 +50,10 @@ pub use cors::{CorsAnswer, CorsRequest, CorsVerdict};
 pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
 pub use history::{History, HistorySettings};
 pub use request::{
-    AsOf, Attributes, Body, BucketInfo, BucketUsage, Bytestream, CompleteUpload, Copied, CopyObject, CopyPart,
-    CopySource, CreateBucket, CreateUpload, DeleteObject, Deleted, Entry, GetObject, ListObjects, ListUploads,
-    ListVersions, ListedVersion, NamedPart, ObjectInfo, ObjectPage, ObjectParts, ObjectRead, Page, PartPage, PutObject,
-    PutPart, Selection, Trailer, UploadChecksum, UploadInfo, UploadName, Written,
+    AsOf, Attributes, BatchMember, BatchRead, Body, BucketInfo, BucketUsage, Bytestream, CompleteUpload, Copied,
+    CopyObject, CopyPart, CopySource, CreateBucket, CreateUpload, DeleteObject, Deleted, Entry, GetObject, ListObjects,
+    ListUploads, ListVersions, ListedVersion, NamedPart, ObjectInfo, ObjectPage, ObjectParts, ObjectRead, Page,
+    PartPage, PutObject, PutPart, Selection, Trailer, UploadChecksum, UploadInfo, UploadName, Written,
 };
 pub use stale_uploads::{StaleUploadSettings, StaleUploads};
 pub use sweep::{Sweep, SweepSettings};
@@ -102,13 +104,14 @@ pub struct Engine {
     entropy: Arc<dyn Entropy>,
     region: Region,
     settings: EngineSettings,
+    batch_room: Arc<Semaphore>,
 }
 
 impl Engine {
     /// Puts an engine together.
     pub fn new(parts: EngineParts) -> Arc<Self> {
         let EngineParts { catalog, blobs, home, clock, entropy, region, settings } = parts;
-        Arc::new(Self { catalog, blobs, home, clock, entropy, region, settings })
+        Arc::new(Self { catalog, blobs, home, clock, entropy, region, settings, batch_room: batch::room() })
     }
 
     /// Asks for leave to do something with a bucket, or with a key in it.

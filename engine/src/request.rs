@@ -171,6 +171,13 @@ pub struct ObjectInfo {
     pub parts: Option<u16>,
 }
 
+impl ObjectInfo {
+    /// Bytes that were selected.
+    pub fn selected_bytes(&self) -> u64 {
+        self.range.map_or_else(|| self.version.object().map_or(0, |object| object.bytes), ByteRange::bytes)
+    }
+}
+
 /// An object's bytes on their way out. Every one of them was verified.
 pub type Bytestream = BoxStream<'static, std::result::Result<Bytes, crate::Error>>;
 
@@ -180,6 +187,28 @@ pub struct ObjectRead {
     pub info: ObjectInfo,
     /// The selected bytes.
     pub body: Bytestream,
+}
+
+/// Reads several objects of a bucket.
+#[derive(Debug, Clone)]
+pub struct BatchRead {
+    /// Where.
+    pub bucket: BucketName,
+    /// What, in the order of the answer. The same may be asked for twice.
+    pub members: Vec<BatchMember>,
+    /// As of when members are read that name no version; none for now.
+    pub as_of: Option<AsOf>,
+}
+
+/// One of the objects of a [`BatchRead`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchMember {
+    /// Which key.
+    pub key: ObjectKey,
+    /// Which version; none for the current one.
+    pub version: Option<VersionName>,
+    /// Which bytes.
+    pub selection: Selection,
 }
 
 /// Copies an object, or a range of it into a part.

@@ -102,11 +102,8 @@ fn introduce(cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         trace.resolve(Resolved { operation, bucket, key, caller: Some(caller) });
     }
     let caller = caller?;
-    if !body_is_stream(&operation) && is_chunked(cx.headers()) {
-        return Err(s3_error!(
-            InvalidRequest,
-            "x-amz-content-sha256: chunked payloads are only allowed with PutObject and UploadPart."
-        ));
+    if !body_is_stream(&operation) {
+        refuse_chunks(cx.headers())?;
     }
     if matches!(operation.as_str(), "PutObject" | "CopyObject") && names_part(cx.uri().query()) {
         // s3s would take half a part for a whole object.
@@ -136,8 +133,15 @@ fn bears_session_token(headers: &HeaderMap, query: Option<&str>) -> bool {
     headers.contains_key("x-amz-security-token") || query::has(query, "X-Amz-Security-Token")
 }
 
-fn is_chunked(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_SHA256).is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-"))
+/// Refuses documents that come as chunks of their own framing.
+pub(crate) fn refuse_chunks(headers: &HeaderMap) -> S3Result<()> {
+    if headers.get(CONTENT_SHA256).is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-")) {
+        return Err(s3_error!(
+            InvalidRequest,
+            "x-amz-content-sha256: chunked payloads are only allowed with PutObject and UploadPart."
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub use meters::{GatewayMeters, OperationMeters};
 use credentials::{Introduction, KeyRing};
 use form::signature::Signers;
 use front::{Front, FrontParts, LakeFacts};
+use own::batch::Batches;
 use own::{Desk, OwnRoute};
 use s3::S3Face;
 use s3::form::Forms;
@@ -108,7 +109,12 @@ impl Gateway {
             signers: Signers { keys: KeyRing::new(&parts.root), region: parts.region.clone() },
             clock: Arc::clone(&parts.clock),
         };
-        let desk = Desk { engine: Arc::clone(&parts.engine), forms };
+        let batches = Batches {
+            engine: Arc::clone(&parts.engine),
+            owner: parts.owner.clone(),
+            entropy: Arc::clone(&parts.entropy),
+        };
+        let desk = Desk { engine: Arc::clone(&parts.engine), forms, batches };
         let edge =
             Edge { root: &parts.root, region: &parts.region, limits: &parts.limits, virtual_hosts: &virtual_hosts };
         let service = s3_service(face, Some(desk), &edge);

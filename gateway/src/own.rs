@@ -6,6 +6,7 @@
 //! for.
 
 pub(crate) mod admin;
+pub(crate) mod batch;
 pub(crate) mod website;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::s3;
 use crate::s3::form::Forms;
 use crate::s3_error::Mistake;
 use crate::virtual_host::Place;
+use batch::Batches;
 use website::WebsiteVisit;
 
 /// What a request is that s3s has no name for.
@@ -38,12 +40,17 @@ pub(crate) enum Claim {
     Form(FormHead),
     /// A request for administrators.
     Admin,
+    /// A batch read of this bucket, by whomever.
+    Batch(String),
 }
 
 impl Claim {
     /// What a request is by its head, once its host is known to name this place; none where S3 has a name for it.
     pub(crate) fn of(parts: &Parts, place: &Place) -> Option<Self> {
-        admin::is_claimed(parts, place).then_some(Self::Admin)
+        if admin::is_claimed(parts, place) {
+            return Some(Self::Admin);
+        }
+        batch::claimed(parts, place).map(Self::Batch)
     }
 }
 
@@ -56,6 +63,7 @@ pub(crate) struct Vouched;
 pub(crate) struct Desk {
     pub(crate) engine: Arc<Engine>,
     pub(crate) forms: Forms,
+    pub(crate) batches: Batches,
 }
 
 /// The door to what is answered here.
@@ -88,6 +96,10 @@ impl S3Route for OwnRoute {
             _ if request.extensions.get::<Mended>().is_some() => is_signed,
             None => is_signed,
             Some(Claim::Website(_)) => true,
+            Some(Claim::Batch(_)) => {
+                credentials::refuse_chunks(&request.headers)?;
+                true
+            }
             Some(Claim::Form(_)) => !is_signed,
         };
         if !may_enter {
@@ -106,6 +118,7 @@ impl S3Route for OwnRoute {
             (Some(Claim::Website(visit)), _) => self.website(&visit, &request).await,
             (Some(Claim::Form(head)), Some(desk)) => desk.forms.post_object(request, head).await,
             (Some(Claim::Admin), Some(desk)) => administer(desk, request).await,
+            (Some(Claim::Batch(bucket)), Some(desk)) => self.batch(desk, bucket, request).await,
             _ => Err(s3_error!(InternalError)),
         }
     }
@@ -126,6 +139,20 @@ async fn administer(desk: &Desk, request: S3Request<Body>) -> S3Result<S3Respons
 }
 
 impl OwnRoute {
+    async fn batch(&self, desk: &Desk, bucket: String, mut request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        let caller = request.extensions.remove::<Caller>().unwrap_or(Caller::Anonymous);
+        let trace = request.extensions.get::<Arc<RequestTrace>>().cloned().ok_or(s3_error!(InternalError))?;
+        // Which makes the body a document: it is bounded from here on.
+        trace.resolve(Resolved {
+            operation: trace.meters.operation(batch::OPERATION),
+            bucket: Some(bucket.clone()),
+            key: None,
+            caller: Some(caller.clone()),
+        });
+        let answer = desk.batches.read(&bucket, &caller, request, &trace).await;
+        answer.map_err(|failure| s3::answer(failure, Some(&trace)))
+    }
+
     async fn website(&self, visit: &WebsiteVisit, request: &S3Request<Body>) -> S3Result<S3Response<Body>> {
         let (Some(desk), Some(trace)) = (&self.desk, request.extensions.get::<Arc<RequestTrace>>()) else {
             return Err(s3_error!(InternalError));

@@ -26,7 +26,7 @@ use super::trace::RequestTrace;
 use crate::Limits;
 use crate::alarm::Alarm;
 use crate::listen::Activity;
-use crate::own::{Claim, admin};
+use crate::own::{Claim, admin, batch};
 use crate::s3_error::BodyIdle;
 
 /// What all watched bodies share.
@@ -89,7 +89,7 @@ const BODY_IS_STREAM: [&str; 5] =
 
 /// Whether the operation's document is JSON; every other document is XML.
 fn is_json(operation: &str) -> bool {
-    operation == "PutBucketPolicy" || admin::is_operation(operation)
+    matches!(operation, "PutBucketPolicy" | batch::OPERATION) || admin::is_operation(operation)
 }
 
 /// Whether the operation's body is a stream of bytes.

@@ -7,9 +7,9 @@ use kernel::{Annotation, Sequence, Version};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response};
 
-use super::objects::TYPE_UNKNOWN;
 use super::{Answer, S3Face, place, sealed};
 use crate::s3_error::Mistake;
+use crate::translate::attributes::TYPE_UNKNOWN;
 use crate::translate::checksums::{self, show_checksum};
 use crate::translate::{body, conditions, listing, names, time};
 

@@ -8,12 +8,9 @@ use s3s::{S3Request, S3Response};
 use super::{Answer, S3Face, place, receipt, sealed, version_written};
 use crate::front::query;
 use crate::s3_error::Mistake;
-use crate::translate::attributes::{self, stored_headers};
+use crate::translate::attributes::{self, TYPE_UNKNOWN, stored_headers};
 use crate::translate::checksums::{self, show_checksum};
 use crate::translate::{as_of, body, conditions, names, ranges, time};
-
-/// What an object without a type is said to be. Source: Amazon S3 User Guide, *Working with object metadata*.
-pub(super) const TYPE_UNKNOWN: &str = "binary/octet-stream";
 
 pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
     let caller = face.admit(&request)?;
@@ -124,10 +121,9 @@ struct Description<'a> {
 
 impl<'a> Description<'a> {
     fn new(info: &'a ObjectInfo, mode: Option<&ChecksumMode>, part_number: Option<i32>) -> Self {
-        let all = info.version.object().map_or(0, |object| object.bytes);
         Self {
             info,
-            bytes: info.range.map_or(all, kernel::ByteRange::bytes),
+            bytes: info.selected_bytes(),
             with_checksum: mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED),
             of_part: part_number.is_some(),
         }

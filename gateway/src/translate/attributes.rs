@@ -11,6 +11,9 @@ pub(crate) const METADATA_BYTES_MAX: usize = 2048;
 /// One stored header.
 const HEADER_BYTES_MAX: usize = 2048;
 
+/// What an object without a type is said to be. Source: Amazon S3 User Guide, *Working with object metadata*.
+pub(crate) const TYPE_UNKNOWN: &str = "binary/octet-stream";
+
 /// The stored headers of an input. s3s gives several types the same fields and no trait between them.
 macro_rules! stored_headers {
     ($input:expr) => {

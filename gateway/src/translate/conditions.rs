@@ -66,6 +66,11 @@ pub(crate) fn etag_to_wire(etag: &ETag) -> WireETag {
     WireETag::Strong(etag.to_string())
 }
 
+/// The tag of an object as headers have it.
+pub(crate) fn etag_text(etag: &ETag) -> String {
+    format!("\"{etag}\"")
+}
+
 /// A list of tags arrives from s3s as one tag with commas and quotes within.
 fn tags(condition: &WireCondition, comparison: Comparison) -> EtagCondition {
     let WireCondition::ETag(list) = condition else {

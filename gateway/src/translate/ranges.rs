@@ -21,6 +21,25 @@ pub(crate) fn selection(range: Option<&Range>, part_number: Option<i32>) -> Resu
     }
 }
 
+/// The bytes that a document asks for: one range, written as in the header, which there is no reason to ignore here.
+/// Numbers beyond 64 bits lie behind the end of every object.
+pub(crate) fn written(text: &str) -> Result<Selection, Mistake> {
+    let number = |text: &str| match text {
+        "" => None,
+        _ => text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().unwrap_or(u64::MAX)),
+    };
+    let read = || match text.strip_prefix("bytes=")?.split_once('-')? {
+        ("", count) => Some(Selection::Suffix(number(count)?)),
+        (first, "") => Some(Selection::From(number(first)?)),
+        (first, last) => Some(Selection::Between(number(first)?, number(last)?)),
+    };
+    let ordered = |selection: &Selection| !matches!(selection, Selection::Between(first, last) if last < first);
+    read().filter(ordered).ok_or_else(|| Mistake::Argument {
+        name: "range",
+        reason: "must be of the form bytes=first-last, bytes=first- or bytes=-count".to_owned(),
+    })
+}
+
 /// `Content-Range` of an answer; none where no byte was selected.
 pub(crate) fn content_range(range: ByteRange, object_bytes: u64) -> Option<String> {
     let last = range.end.checked_sub(1).filter(|last| *last >= range.start)?;
@@ -64,6 +83,35 @@ mod tests {
         assert_eq!(selection(None, None), Ok(Selection::All));
         assert_eq!(selection(None, Some(2)), Ok(Selection::Part(2)));
         assert!(matches!(selection(None, Some(0)), Err(Mistake::Argument { .. })));
+    }
+
+    #[test]
+    fn documents_ask_for_one_range() {
+        let nines = "9".repeat(30);
+        for (text, expected) in [
+            ("bytes=3-", Selection::From(3)),
+            ("bytes=3-9", Selection::Between(3, 9)),
+            ("bytes=9-9", Selection::Between(9, 9)),
+            ("bytes=-5", Selection::Suffix(5)),
+            (&format!("bytes=1-{nines}"), Selection::Between(1, u64::MAX)),
+            (&format!("bytes={nines}-"), Selection::From(u64::MAX)),
+        ] {
+            assert_eq!(written(text), Ok(expected), "{text}");
+        }
+        for bad in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "0-1",
+            "bytes=5-2",
+            "bytes=0-1,3-4",
+            "bytes= 0-1",
+            "bytes=+1-2",
+            "bytes=--1",
+        ] {
+            assert!(matches!(written(bad), Err(Mistake::Argument { name: "range", .. })), "{bad}");
+        }
     }
 
     #[test]
