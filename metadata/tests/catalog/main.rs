@@ -6,6 +6,7 @@ mod annotations;
 mod audit;
 mod buckets;
 mod cost;
+mod crowd;
 mod lake;
 mod listing;
 #[path = "../maps/machine.rs"]
