@@ -83,10 +83,14 @@ OWN = """\
 |---|---|---|
 | path-style and virtual-host-style addresses | **works** | `test_virtual_host.py` |
 | signature version 4 in headers, in the query, in chunks, with trailers | **works** | `test_signatures.py` |
-| signature version 2 | refused: `InvalidRequest` | `tools/test_s3cmd.py` |
+| signature version 2, but in upload forms | refused: `InvalidRequest` | `tools/test_s3cmd.py` |
 | HTTPS | **works** | `test_tls.py` |
 | preflights (`OPTIONS`), and what answers tell browsers | **works** | `test_cors.py` |
 | the website endpoint: `GET` and `HEAD` of `BUCKET.WEBSITE_DOMAIN` | **works** | `test_website.py` |
 | `x-lake-sequence` and `x-lake-replicas` in the answer to every write | **works** | `test_objects.py` |
+| batch reads, `POST /BUCKET?batch`, as tar or multipart | **works** | `test_batch.py` |
+| reads and listings of the past, `x-lake-as-of` | **works** | `test_as_of.py` |
+| quotas, and the admin API `/_lake/admin/v1` | **works** | `test_quota.py`, `test_admin.py` |
+| upload forms (POST policies) with every kind of condition | **works** | `test_forms.py` |
 
 """

@@ -138,7 +138,7 @@ REFUSED_EARLY = {
     ),
     "not offered": (
         lambda made, keys: signed(made.with_headers(("x-amz-acl", "public-read")), keys, payload=UNSIGNED),
-        "NotImplemented",
+        "AccessControlListNotSupported",
     ),
     "too large": (
         lambda made, keys: signed(

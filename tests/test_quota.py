@@ -81,6 +81,16 @@ def test_a_copy_counts_like_a_write(lake, s3, bucket):
     s3.copy_object(Bucket=bucket, Key="b", CopySource={"Bucket": bucket, "Key": "a"})
 
 
+def test_annotations_count(lake, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x" * 60)
+    admin.set_quota(lake, bucket, bytes=100)
+    annotate = {"Bucket": bucket, "Key": "k", "AnnotationName": "result"}
+    with refused(403, "QuotaExceeded"):
+        s3.put_object_annotation(**annotate, AnnotationPayload=b"y" * 41)
+    s3.put_object_annotation(**annotate, AnnotationPayload=b"y" * 40)
+    s3.put_object_annotation(**annotate, AnnotationPayload=b"z" * 40)
+
+
 def test_a_completion_counts_its_parts_and_can_be_tried_again(lake, s3, bucket):
     admin.set_quota(lake, bucket, bytes=PART_BYTES_MIN + MIB)
     upload = s3.create_multipart_upload(Bucket=bucket, Key="a")["UploadId"]

@@ -111,6 +111,9 @@ pub(crate) enum Mistake {
     /// An access control list for a new bucket in which lists would mean nothing.
     #[error("bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")]
     AclOnCreation,
+    /// An access control list is to be put, and none came.
+    #[error("your request was missing a required header: it names no access control list")]
+    NoAcl,
     /// Nobody has set who owns what others write.
     #[error("the bucket ownership controls were not found")]
     NoOwnershipControls,
@@ -186,6 +189,7 @@ fn from_mistake(mistake: &Mistake) -> S3Error {
         Mistake::Form(fault) => return form_fault(fault),
         Mistake::AclsOff => S3ErrorCode::AccessControlListNotSupported,
         Mistake::AclOnCreation => S3ErrorCode::InvalidBucketAclWithObjectOwnership,
+        Mistake::NoAcl => S3ErrorCode::MissingSecurityHeader,
         Mistake::NoOwnershipControls => S3ErrorCode::OwnershipControlsNotFoundError,
     };
     S3Error::with_message(code, legible::told(mistake.to_string()))

@@ -113,28 +113,33 @@ pub(super) async fn put_bucket_acl(face: &S3Face, request: S3Request<PutBucketAc
     let caller = face.admit(&request)?;
     let bucket = names::bucket(&request.input.bucket)?;
     face.engine.head_bucket(&caller, &bucket).await?;
-    judge_document(face, &caller, &bucket, request.input.access_control_policy.as_ref()).await?;
+    let document = request.input.access_control_policy.as_ref();
+    judge_list(face, &caller, &bucket, &request.headers, document).await?;
     Ok(S3Response::new(PutBucketAclOutput::default()))
 }
 
 pub(super) async fn put_object_acl(face: &S3Face, request: S3Request<PutObjectAclInput>) -> Answer<PutObjectAclOutput> {
     let caller = face.admit(&request)?;
-    let input = request.input;
+    let S3Request { input, headers, .. } = request;
     let get = super::truths::whole(&input.bucket, &input.key, input.version_id.as_deref())?;
     let bucket = get.bucket.clone();
     face.engine.head_object(&caller, get).await?;
-    judge_document(face, &caller, &bucket, input.access_control_policy.as_ref()).await?;
+    judge_list(face, &caller, &bucket, &headers, input.access_control_policy.as_ref()).await?;
     Ok(S3Response::new(PutObjectAclOutput::default()))
 }
 
-/// A list in a body. The one that stands anyway may be put in its own place.
-async fn judge_document(
+/// A list that is put: in a header, which was judged before, or in the body. The one that stands anyway may be put in its own
+/// place.
+async fn judge_list(
     face: &S3Face,
     caller: &Caller,
     bucket: &BucketName,
+    headers: &HeaderMap,
     policy: Option<&AccessControlPolicy>,
 ) -> Result<(), Failure> {
-    let Some(policy) = policy else { return Ok(()) };
+    let Some(policy) = policy else {
+        return if asked(headers)? == Asked::Nothing { Err(Mistake::NoAcl.into()) } else { Ok(()) };
+    };
     let asked = if is_what_stands(policy, &face.owner) { Asked::OwnerFullControl } else { Asked::Else };
     Ok(judge_by(asked, ownership(face, caller, bucket).await?)?)
 }

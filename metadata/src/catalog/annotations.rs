@@ -32,7 +32,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::VersionGone`] where there is no such version or it is a marker, [`CatalogError::Condition`],
-    /// [`CatalogError::AnnotationsFull`]; [`CatalogError::BucketGone`], [`CatalogError::Contended`],
+    /// [`CatalogError::AnnotationsFull`], [`CatalogError::QuotaExceeded`]; [`CatalogError::BucketGone`], [`CatalogError::Contended`],
     /// [`CatalogError::Map`].
     pub async fn put_annotation(
         &self,
@@ -58,7 +58,7 @@ impl Catalog {
                 annotation: Some(name.clone()),
                 ..Change::of_version(What::AnnotationWritten, bucket, &version, of.now, of.by)
             };
-            if let Some(sequence) = self.commit(bucket, draft.finish(&change)).await? {
+            if let Some(sequence) = self.commit_with_room(bucket, draft, &change).await? {
                 return Ok((version, sequence));
             }
         }

@@ -123,20 +123,28 @@ impl Catalog {
                 upload: completes.as_ref().map(|completion| completion.upload.id),
                 ..Change::of_version(What::ObjectWritten, bucket, &version, now, by)
             };
-            let room = draft.expect_room();
-            match self.attempt(bucket, draft.finish(&change)).await? {
-                Ok(sequence) => {
-                    version.sequence = sequence;
-                    return Ok(version);
-                }
-                Err(failed) => {
-                    if let Some(exceeded) = room.lacking(failed) {
-                        let used = self.counters(bucket.id).await?.counted(exceeded.of);
-                        return Err(QuotaExceeded { used, ..exceeded }.into());
-                    }
-                }
+            if let Some(sequence) = self.commit_with_room(bucket, draft, &change).await? {
+                version.sequence = sequence;
+                return Ok(version);
             }
         }
         Err(CatalogError::Contended)
+    }
+
+    /// Applies a draft whose additions must fit into the bucket's quota; none where it must be decided again.
+    pub(super) async fn commit_with_room(
+        &self,
+        bucket: &Bucket,
+        mut draft: Draft<'_>,
+        change: &Change,
+    ) -> Result<Option<Sequence>> {
+        let room = draft.expect_room();
+        let failed = match self.attempt(bucket, draft.finish(change)).await? {
+            Ok(sequence) => return Ok(Some(sequence)),
+            Err(failed) => failed,
+        };
+        let Some(exceeded) = room.lacking(failed) else { return Ok(None) };
+        let used = self.counters(bucket.id).await?.counted(exceeded.of);
+        Err(QuotaExceeded { used, ..exceeded }.into())
     }
 }
