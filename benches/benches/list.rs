@@ -91,6 +91,9 @@ impl Lake {
             by: "bench",
             completes: None,
             annotations: Vec::new(),
+            owner: kernel::AccountId::HOME,
+            acl: None,
+            protection: kernel::Protection::default(),
         };
         self.catalog.put(bucket, put).await.map(drop)
     }

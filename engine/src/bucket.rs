@@ -1,9 +1,9 @@
 //! Buckets: made, listed, set up and removed.
 
 use kernel::settings::BucketSettings;
-use kernel::{BucketName, Caller, Region, Sequence, Tags, Versioning};
+use kernel::{AccountId, BucketName, Caller, PublicAccessBlock, Region, Sequence, Tags, Versioning};
 use metadata::{Bucket, NewBucket};
-use policy::{Action, Question};
+use policy::{Action, BucketView, Permit};
 
 use crate::facts::BucketFacts;
 use crate::{BucketInfo, CreateBucket, Engine, Error, Missing, Result};
@@ -31,11 +31,11 @@ impl Engine {
             ownership.map(|_| Action::PutBucketOwnershipControls),
         ];
         for action in needed.into_iter().flatten() {
-            let (bucket, facts) = (Some(&name), Sequence::ZERO);
-            policy::decide(&Question { caller, action, bucket, key: None, version: None, facts })?;
+            self.permit_new(caller, action, &name, &tags)?;
         }
         let new = NewBucket {
             name: &name,
+            owner: caller.account().unwrap_or(AccountId::HOME),
             region: &self.region,
             tags,
             settings: BucketSettings { ownership, ..BucketSettings::default() },
@@ -43,6 +43,21 @@ impl Engine {
             by: &caller.to_string(),
         };
         Ok(info(&*self.catalog.create_bucket(new).await?))
+    }
+
+    /// Asks for leave to do something with a bucket that is yet to be made.
+    fn permit_new(&self, caller: &Caller, action: Action, name: &BucketName, tags: &Tags) -> Result<Permit> {
+        let bucket = BucketView {
+            name,
+            owner: caller.account().unwrap_or(AccountId::HOME),
+            created: self.clock.now(),
+            tags,
+            versioning: "Unversioned",
+            locks: false,
+            block: PublicAccessBlock::default(),
+            revision: Sequence::ZERO,
+        };
+        self.decide(caller, action, Some(bucket), None)
     }
 
     /// What is known of a bucket.
@@ -79,8 +94,7 @@ impl Engine {
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<BucketInfo>, bool)> {
-        let (action, facts) = (Action::ListAllMyBuckets, Sequence::ZERO);
-        policy::decide(&Question { caller, action, bucket: None, key: None, version: None, facts })?;
+        self.permit_lake(caller, Action::ListAllMyBuckets)?;
         let (buckets, truncated) = self.catalog.buckets(prefix, after, limit).await?;
         Ok((buckets.iter().map(|bucket| info(bucket)).collect(), truncated))
     }

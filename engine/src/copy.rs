@@ -50,7 +50,8 @@ impl Engine {
             true => Some(self.annotations_to_carry(caller, &copy, &facts, read.info.version.id).await?),
             false => None,
         };
-        let attributes = Attributes { headers, metadata, tags };
+        let attributes =
+            Attributes { headers, metadata, tags, acl: copy.acl.clone(), protection: copy.protection.clone() };
         let target = Target { key: copy.key, attributes, condition: copy.condition, annotations };
         let source = Source { stream: read.body, bytes, announced: Announced::default(), algorithm };
         let written = self.write(permit, facts, target, source).await?;

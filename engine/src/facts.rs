@@ -4,8 +4,10 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use kernel::{BucketName, Sequence, Versioning};
+use kernel::settings::Ownership;
+use kernel::{AccountId, Acl, BucketName, Caller, Grant, Grantee, Permission, Versioning};
 use metadata::Bucket;
+use policy::BucketView;
 
 use crate::{Engine, Error, Missing, Result};
 
@@ -17,8 +19,37 @@ impl BucketFacts {
     pub(crate) fn name(&self) -> &BucketName {
         &self.0.name
     }
-    pub(crate) fn revision(&self) -> Sequence {
-        self.0.revision
+    /// Who will own what a caller writes.
+    ///
+    /// Source: Amazon S3 User Guide, *Controlling ownership of objects*.
+    pub(crate) fn owner_of_new(&self, caller: &Caller, acl: Option<&Acl>) -> AccountId {
+        let writer = caller.account().unwrap_or(self.0.owner);
+        let is_handed_over = || {
+            let full = Grant { grantee: Grantee::Account(self.0.owner), permission: Permission::FullControl };
+            acl.is_some_and(|acl| acl.grants.contains(&full))
+        };
+        match self.0.settings.ownership {
+            None | Some(Ownership::BucketOwnerEnforced) => self.0.owner,
+            Some(Ownership::BucketOwnerPreferred) if is_handed_over() => self.0.owner,
+            Some(Ownership::BucketOwnerPreferred | Ownership::ObjectWriter) => writer,
+        }
+    }
+    /// The bucket as policies see it.
+    pub(crate) fn view(&self) -> BucketView<'_> {
+        BucketView {
+            name: &self.0.name,
+            owner: self.0.owner,
+            created: self.0.created,
+            tags: &self.0.tags,
+            versioning: match self.0.versioning {
+                Versioning::Unversioned => "Unversioned",
+                Versioning::Enabled => "Enabled",
+                Versioning::Suspended => "Suspended",
+            },
+            locks: self.0.settings.object_lock.is_some(),
+            block: self.0.settings.public_access_block.unwrap_or_default(),
+            revision: self.0.revision,
+        }
     }
     /// Whether answers to reads and deletions name versions.
     pub(crate) fn versioned(&self) -> bool {

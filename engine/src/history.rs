@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::{Caller, Role, Sequence};
-use policy::{Action, Permit, Question};
+use kernel::{Caller, Role};
+use policy::{Action, Permit};
 
 use crate::{Background, Engine, Progress, Result};
 
@@ -51,10 +51,7 @@ impl Background for History {
     const NAME: &'static str = "history";
 
     async fn step(&mut self) -> Result<Progress> {
-        let caller = Caller::Lake(Role::Sweep);
-        let (action, facts) = (Action::Sweep, Sequence::ZERO);
-        let permit =
-            policy::decide(&Question { caller: &caller, action, bucket: None, key: None, version: None, facts })?;
+        let permit = self.engine.permit_lake(&Caller::lake(Role::Sweep), Action::Sweep)?;
         let marked = self.engine.catalog.mark_log(STRIDE).await?;
         let forgotten = self.forget(&permit).await?;
         Ok(if marked || forgotten { Progress::Worked } else { Progress::Idle })

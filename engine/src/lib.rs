@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use kernel::{Annotation, Caller, Clock, Entropy, ObjectKey, Region, SiteName, Unexpected, VersionName};
 use metadata::{Catalog, CatalogError};
-use policy::{Action, Permit, Question};
+use policy::{Action, BucketView, Judge, ObjectView, Permit, Policies, Question};
 use storage::{BlobStore, StorageError};
 use tokio::sync::Semaphore;
 
@@ -105,13 +105,24 @@ pub struct Engine {
     region: Region,
     settings: EngineSettings,
     batch_room: Arc<Semaphore>,
+    judge: Judge,
 }
 
 impl Engine {
     /// Puts an engine together.
     pub fn new(parts: EngineParts) -> Arc<Self> {
         let EngineParts { catalog, blobs, home, clock, entropy, region, settings } = parts;
-        Arc::new(Self { catalog, blobs, home, clock, entropy, region, settings, batch_room: batch::room() })
+        Arc::new(Self {
+            catalog,
+            blobs,
+            home,
+            clock,
+            entropy,
+            region,
+            settings,
+            batch_room: batch::room(),
+            judge: Judge::default(),
+        })
     }
 
     /// Asks for leave to do something with a bucket, or with a key in it.
@@ -122,9 +133,24 @@ impl Engine {
         bucket: &BucketFacts,
         object: Option<(&ObjectKey, Option<VersionName>)>,
     ) -> Result<Permit> {
-        let (key, version) = object.map_or((None, None), |(key, version)| (Some(key), version));
-        let question = Question { caller, action, bucket: Some(bucket.name()), key, version, facts: bucket.revision() };
-        Ok(policy::decide(&question)?)
+        let object = object.map(|(key, version)| ObjectView { key, version, facts: None });
+        self.decide(caller, action, Some(bucket.view()), object)
+    }
+
+    /// Asks for leave to do something with the lake as a whole.
+    fn permit_lake(&self, caller: &Caller, action: Action) -> Result<Permit> {
+        self.decide(caller, action, None, None)
+    }
+
+    fn decide(
+        &self,
+        caller: &Caller,
+        action: Action,
+        bucket: Option<BucketView<'_>>,
+        object: Option<ObjectView<'_>>,
+    ) -> Result<Permit> {
+        let question = Question { caller, action, bucket, object, identity: None, tags: None, now: self.clock.now() };
+        Ok(self.judge.decide(&question, &Policies::default())?)
     }
 
     /// Makes a change that rests on a permit. When the bucket changed since the permit was given, the catalogue has
@@ -163,6 +189,7 @@ impl From<CatalogError> for Error {
             CatalogError::BucketGone => Self::NotFound(Missing::Bucket),
             CatalogError::VersioningStays => Self::Invalid(Fault::Request(error.to_string())),
             CatalogError::BucketNotEmpty => Self::Precondition(Unmet::BucketNotEmpty),
+            CatalogError::VersionChanged => Self::Busy,
             CatalogError::VersionGone => Self::NotFound(Missing::Version),
             CatalogError::UploadGone => Self::NotFound(Missing::Upload),
             CatalogError::AnnotationsFull => Self::Invalid(Fault::AnnotationsFull { max: Annotation::COUNT_MAX }),

@@ -1,7 +1,8 @@
 //! Writing an object in one request.
 
 use kernel::{
-    AnnotationSum, BlobId, BucketName, Caller, Content, ObjectFacts, ObjectKey, Placement, VersionId, WriteCondition,
+    AccountId, AnnotationSum, BlobId, BucketName, Caller, Content, ObjectFacts, ObjectKey, Placement, VersionId,
+    WriteCondition,
 };
 use metadata::NewVersion;
 use policy::{Action, Permit};
@@ -99,7 +100,11 @@ impl Engine {
                 key: &target.key,
                 id: arrived.id,
                 now,
-                facts: object_facts(&target.attributes, &arrived.object),
+                facts: object_facts(
+                    &target.attributes,
+                    &arrived.object,
+                    facts.owner_of_new(permit.caller(), target.attributes.acl.as_ref()),
+                ),
                 inline: arrived.object.inline.clone(),
                 placements: placements.clone(),
                 condition: &target.condition,
@@ -130,7 +135,7 @@ impl Engine {
     }
 }
 
-fn object_facts(attributes: &Attributes, ingested: &Ingested) -> ObjectFacts {
+fn object_facts(attributes: &Attributes, ingested: &Ingested, owner: AccountId) -> ObjectFacts {
     ObjectFacts {
         bytes: ingested.bytes,
         etag: ingested.etag,
@@ -140,6 +145,9 @@ fn object_facts(attributes: &Attributes, ingested: &Ingested) -> ObjectFacts {
         tags: attributes.tags.clone(),
         content: Content::Whole(ingested.extent.clone()),
         annotations: AnnotationSum::default(),
+        owner,
+        acl: attributes.acl.clone(),
+        protection: attributes.protection.clone(),
     }
 }
 

@@ -4,9 +4,9 @@
 //! together goes beyond a quota. The look at the counters before a body is taken in only spares the way.
 
 use kernel::settings::{Counted, QuotaExceeded};
-use kernel::{BucketName, Caller, ObjectKey, Sequence, Version, VersionName, Versioning};
+use kernel::{BucketName, Caller, ObjectKey, Version, VersionName, Versioning};
 use metadata::{Bucket, BucketCounters};
-use policy::{Action, Permit, Question};
+use policy::{Action, Permit};
 
 use crate::bucket::info;
 use crate::facts::BucketFacts;
@@ -39,8 +39,7 @@ impl Engine {
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<BucketUsage>, bool)> {
-        let (action, facts) = (Action::ListBucketUsage, Sequence::ZERO);
-        policy::decide(&Question { caller, action, bucket: None, key: None, version: None, facts })?;
+        self.permit_lake(caller, Action::ListBucketUsage)?;
         let (buckets, truncated) = self.catalog.buckets(prefix, after, limit).await?;
         let ids: Vec<_> = buckets.iter().map(|bucket| bucket.id).collect();
         let counters = self.catalog.counters_of(&ids).await?;

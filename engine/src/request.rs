@@ -4,8 +4,8 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use kernel::settings::{Ownership, Quota};
 use kernel::{
-    BucketName, ByteRange, Checksum, ChecksumAlgorithm, ETag, Headers, ObjectKey, Part, ReadCondition, Region,
-    Sequence, Tags, Timestamp, UploadId, UserMetadata, Version, VersionName, Versioning, WriteCondition,
+    Acl, BucketName, ByteRange, Checksum, ChecksumAlgorithm, ETag, Headers, ObjectKey, Part, Protection, ReadCondition,
+    Region, Sequence, Tags, Timestamp, UploadId, UserMetadata, Version, VersionName, Versioning, WriteCondition,
 };
 
 use crate::error::BodyError;
@@ -84,6 +84,10 @@ pub struct Attributes {
     pub metadata: UserMetadata,
     /// Tags.
     pub tags: Tags,
+    /// Who is granted what; none for its owner alone.
+    pub acl: Option<Acl>,
+    /// What it is kept from.
+    pub protection: Protection,
 }
 
 /// Writes an object.
@@ -237,6 +241,10 @@ pub struct CopyObject {
     pub replace_metadata: Option<(Headers, UserMetadata)>,
     /// New tags; none to keep the source's.
     pub replace_tags: Option<Tags>,
+    /// Who is granted what on the copy; never taken from the source.
+    pub acl: Option<Acl>,
+    /// What the copy is kept from; never taken from the source.
+    pub protection: Protection,
     /// Where a website redirects requests for the copy to; never taken from the source.
     pub website_redirect: Option<String>,
     /// Another checksum algorithm; none to keep the source's.

@@ -41,6 +41,11 @@ fn read_action(setting: SettingName) -> Action {
         SettingName::Ownership => Action::GetBucketOwnershipControls,
         SettingName::Payer => Action::GetBucketRequestPayment,
         SettingName::Quota => Action::GetBucketQuota,
+        SettingName::Policy => Action::GetBucketPolicy,
+        SettingName::Acl => Action::GetBucketAcl,
+        SettingName::PublicAccessBlock => Action::GetBucketPublicAccessBlock,
+        SettingName::ObjectLock => Action::GetBucketObjectLockConfiguration,
+        SettingName::Embargo => Action::GetBucketEmbargo,
     }
 }
 
@@ -54,5 +59,11 @@ fn write_action(setting: &Setting) -> Action {
         Setting::Ownership(_) => Action::PutBucketOwnershipControls,
         Setting::Payer(_) => Action::PutBucketRequestPayment,
         Setting::Quota(_) => Action::PutBucketQuota,
+        Setting::Policy(None) => Action::DeleteBucketPolicy,
+        Setting::Policy(Some(_)) => Action::PutBucketPolicy,
+        Setting::Acl(_) => Action::PutBucketAcl,
+        Setting::PublicAccessBlock(_) => Action::PutBucketPublicAccessBlock,
+        Setting::ObjectLock(_) => Action::PutBucketObjectLockConfiguration,
+        Setting::Embargo(_) => Action::PutBucketEmbargo,
     }
 }

@@ -61,7 +61,7 @@ impl StaleUploads {
     /// Goes to the next bucket; false where there is none.
     async fn enter(&self, walk: &mut Walk) -> Result<bool> {
         let after = walk.done.as_ref().map(BucketName::as_str);
-        let (buckets, _) = self.engine.list_buckets(&CALLER, "", after, 1).await?;
+        let (buckets, _) = self.engine.list_buckets(&caller(), "", after, 1).await?;
         walk.within = buckets.into_iter().next().map(|bucket| (bucket.name, None));
         Ok(walk.within.is_some())
     }
@@ -78,7 +78,7 @@ impl StaleUploads {
             after: after.map(|(key, id)| (key.as_str().to_owned(), Some(id))),
             limit: self.settings.batch,
         };
-        let page = match self.engine.list_uploads(&CALLER, list).await {
+        let page = match self.engine.list_uploads(&caller(), list).await {
             Err(Error::NotFound(Missing::Bucket)) => return Ok(()),
             page => page?,
         };
@@ -107,7 +107,7 @@ impl StaleUploads {
     /// Gives an upload up if nobody has touched it since `until`.
     async fn judge(&self, name: UploadName, until: Timestamp) -> Result<()> {
         let (bucket, id) = (name.bucket.clone(), name.id);
-        match self.engine.abort_untouched_upload(&CALLER, name, until).await {
+        match self.engine.abort_untouched_upload(&caller(), name, until).await {
             Ok(true) => tracing::info!(%bucket, upload = %id, "gave up an upload that nobody has touched for long"),
             // It was touched after all, or is no more.
             Ok(false) | Err(Error::NotFound(_)) => {}
@@ -117,7 +117,9 @@ impl StaleUploads {
     }
 }
 
-const CALLER: Caller = Caller::Lake(Role::StaleUploads);
+fn caller() -> Caller {
+    Caller::lake(Role::StaleUploads)
+}
 
 impl Background for StaleUploads {
     const NAME: &'static str = "giving up stale uploads";

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use kernel::{BlobId, Caller, Placement, Role, Sequence, SiteName, Timestamp};
 use metadata::Unlinked;
-use policy::{Action, Permit, Question};
+use policy::{Action, Permit};
 use storage::{Removal, StorageError};
 
 use crate::{Background, Engine, Progress, Result};
@@ -215,10 +215,7 @@ impl Background for Sweep {
     const NAME: &'static str = "the sweep";
 
     async fn step(&mut self) -> Result<Progress> {
-        let caller = Caller::Lake(Role::Sweep);
-        let (action, facts) = (Action::Sweep, Sequence::ZERO);
-        let permit =
-            policy::decide(&Question { caller: &caller, action, bucket: None, key: None, version: None, facts })?;
+        let permit = self.engine.permit_lake(&Caller::lake(Role::Sweep), Action::Sweep)?;
         let unlinked = self.sweep_unlinked(&permit).await?;
         let orphans = self.sweep_orphans(&permit).await?;
         if unlinked || orphans {

@@ -1,6 +1,7 @@
 //! Tags of objects.
 
 use kernel::{BucketName, Caller, ObjectKey, Tags, Version, VersionName};
+use metadata::{Amended, Amendment};
 use policy::Action;
 
 use crate::facts::BucketFacts;
@@ -46,9 +47,10 @@ impl Engine {
         let permit = self.permit(caller, action, &facts, Some((key, version)))?;
         self.find(&permit, &facts, key, version).await?;
         let by = &caller.to_string();
-        let tags = &tags;
+        let amendment = &Amendment::Tags(tags);
         let replace = |facts: BucketFacts| async move {
-            self.catalog.set_object_tags(&facts, key, version, tags.clone(), self.clock.now(), by).await
+            let of = Amended { key, name: version, only_if: None, now: self.clock.now(), by };
+            self.catalog.amend_object(&facts, of, amendment).await
         };
         let (changed, facts) = self.change(&permit, facts, replace).await.map_err(|error| match error {
             Error::NotFound(Missing::Version) if version.is_none() => Error::NotFound(Missing::Key { marker: None }),

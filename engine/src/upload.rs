@@ -47,6 +47,9 @@ impl Engine {
             algorithm,
             full_object,
             checksum_chosen: create.checksum.is_some(),
+            owner: facts.owner_of_new(caller, create.attributes.acl.as_ref()),
+            acl: create.attributes.acl,
+            protection: create.attributes.protection,
         };
         let (upload, by) = (&upload, &caller.to_string());
         let create = |facts: BucketFacts| async move { self.catalog.create_upload(&facts, upload.clone(), by).await };
@@ -354,6 +357,9 @@ fn assemble(upload: &Upload, parts: &[Part]) -> Result<ObjectFacts> {
         tags: upload.tags.clone(),
         content: Content::Parts { list: upload.id, count },
         annotations: AnnotationSum::default(),
+        owner: upload.owner,
+        acl: upload.acl.clone(),
+        protection: upload.protection.clone(),
     })
 }
 

@@ -98,7 +98,7 @@ fn introduce(cx: &mut S3AccessContext<'_>) -> S3Result<()> {
     let trace = cx.extensions_mut().get::<Arc<RequestTrace>>().cloned();
     if let Some(trace) = trace {
         let operation = trace.meters.operation(&operation);
-        let caller = if is_signed { Caller::Root } else { Caller::Anonymous };
+        let caller = if is_signed { Caller::root() } else { Caller::anonymous() };
         trace.resolve(Resolved { operation, bucket, key, caller: Some(caller) });
     }
     let caller = caller?;
@@ -116,13 +116,13 @@ fn introduce(cx: &mut S3AccessContext<'_>) -> S3Result<()> {
 /// Who sent a request, by whether its signature was verified.
 pub(crate) fn caller(is_signed: bool, headers: &HeaderMap, query: Option<&str>) -> S3Result<Caller> {
     if !is_signed {
-        return Ok(Caller::Anonymous);
+        return Ok(Caller::anonymous());
     }
     if bears_session_token(headers, query) {
         // The root keys are permanent: no token belongs to them.
         return Err(s3_error!(InvalidToken));
     }
-    Ok(Caller::Root)
+    Ok(Caller::root())
 }
 
 fn names_part(query: Option<&str>) -> bool {

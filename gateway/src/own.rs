@@ -140,7 +140,7 @@ async fn administer(desk: &Desk, request: S3Request<Body>) -> S3Result<S3Respons
 
 impl OwnRoute {
     async fn batch(&self, desk: &Desk, bucket: String, mut request: S3Request<Body>) -> S3Result<S3Response<Body>> {
-        let caller = request.extensions.remove::<Caller>().unwrap_or(Caller::Anonymous);
+        let caller = request.extensions.remove::<Caller>().unwrap_or_else(Caller::anonymous);
         let trace = request.extensions.get::<Arc<RequestTrace>>().cloned().ok_or(s3_error!(InternalError))?;
         // Which makes the body a document: it is bounded from here on.
         trace.resolve(Resolved {

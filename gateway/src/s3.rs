@@ -57,7 +57,7 @@ impl S3Face {
     /// As [`Self::admit`], for an operation that can look at the past: also which moment is asked for.
     fn admit_to_past<T>(&self, request: &S3Request<T>) -> Result<(Caller, Option<AsOf>), Mistake> {
         unhonoured::refuse(&request.headers, &self.owner)?;
-        let caller = request.extensions.get::<Caller>().cloned().unwrap_or(Caller::Anonymous);
+        let caller = request.extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous);
         Ok((caller, as_of::asked(&request.headers)?))
     }
 

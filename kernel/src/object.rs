@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{AnnotationSum, Checksum, ETag, Extent, ObjectKey, Sequence, Timestamp, UploadId, VersionId};
+use crate::{
+    AccountId, Acl, AnnotationSum, Checksum, ETag, Extent, ObjectKey, Protection, Sequence, Timestamp, UploadId,
+    VersionId,
+};
 
 /// Quality of storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,6 +186,12 @@ pub struct ObjectFacts {
     pub content: Content,
     /// Its annotations together. They stand in rows of their own, by the version's id.
     pub annotations: AnnotationSum,
+    /// Who owns it, which is who wrote it unless the bucket's ownership says its owner does.
+    pub owner: AccountId,
+    /// Who was granted what; none for its owner alone.
+    pub acl: Option<Acl>,
+    /// What it is kept from.
+    pub protection: Protection,
 }
 
 /// What stands under a version: an object, or a delete marker.

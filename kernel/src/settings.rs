@@ -3,6 +3,10 @@
 //! Plain data: whoever takes a setting in has validated it, whoever reads one may rely on its bounds. What a setting
 //! means for a request is decided where the request is, not here.
 
+use std::sync::Arc;
+
+use crate::{Acl, EmbargoRule, ObjectLock, PublicAccessBlock};
+
 /// What a bucket can be set up with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SettingName {
@@ -16,11 +20,32 @@ pub enum SettingName {
     Payer,
     /// How much it may hold.
     Quota,
+    /// Who may do what with it, in IAM's language.
+    Policy,
+    /// Who was granted what on it.
+    Acl,
+    /// What of public access it blocks.
+    PublicAccessBlock,
+    /// How it locks its objects.
+    ObjectLock,
+    /// How it treats versions under embargo.
+    Embargo,
 }
 
 impl SettingName {
     /// Every setting.
-    pub const ALL: [Self; 5] = [Self::Cors, Self::Website, Self::Ownership, Self::Payer, Self::Quota];
+    pub const ALL: [Self; 10] = [
+        Self::Cors,
+        Self::Website,
+        Self::Ownership,
+        Self::Payer,
+        Self::Quota,
+        Self::Policy,
+        Self::Acl,
+        Self::PublicAccessBlock,
+        Self::ObjectLock,
+        Self::Embargo,
+    ];
 }
 
 /// One setting with its value; none takes it away.
@@ -36,6 +61,16 @@ pub enum Setting {
     Payer(Option<Payer>),
     /// Quota.
     Quota(Option<Quota>),
+    /// Bucket policy: the document, byte for byte as it came.
+    Policy(Option<Arc<str>>),
+    /// Access control list.
+    Acl(Option<Acl>),
+    /// Public access block.
+    PublicAccessBlock(Option<PublicAccessBlock>),
+    /// Object lock.
+    ObjectLock(Option<ObjectLock>),
+    /// Embargo.
+    Embargo(Option<EmbargoRule>),
 }
 
 impl Setting {
@@ -47,6 +82,11 @@ impl Setting {
             Self::Ownership(_) => SettingName::Ownership,
             Self::Payer(_) => SettingName::Payer,
             Self::Quota(_) => SettingName::Quota,
+            Self::Policy(_) => SettingName::Policy,
+            Self::Acl(_) => SettingName::Acl,
+            Self::PublicAccessBlock(_) => SettingName::PublicAccessBlock,
+            Self::ObjectLock(_) => SettingName::ObjectLock,
+            Self::Embargo(_) => SettingName::Embargo,
         }
     }
 
@@ -58,6 +98,11 @@ impl Setting {
             Self::Ownership(value) => value.is_none(),
             Self::Payer(value) => value.is_none(),
             Self::Quota(value) => value.is_none(),
+            Self::Policy(value) => value.is_none(),
+            Self::Acl(value) => value.is_none(),
+            Self::PublicAccessBlock(value) => value.is_none(),
+            Self::ObjectLock(value) => value.is_none(),
+            Self::Embargo(value) => value.is_none(),
         }
     }
 }
@@ -75,6 +120,16 @@ pub struct BucketSettings {
     pub payer: Option<Payer>,
     /// Quota; none means no bound.
     pub quota: Option<Quota>,
+    /// Bucket policy; none means that it says nothing.
+    pub policy: Option<Arc<str>>,
+    /// Access control list; none means full control for the owner alone.
+    pub acl: Option<Acl>,
+    /// Public access block; none means that nothing is blocked.
+    pub public_access_block: Option<PublicAccessBlock>,
+    /// Object lock; none means that nothing can be locked.
+    pub object_lock: Option<ObjectLock>,
+    /// Embargo; none means that versions are open unless their request says otherwise.
+    pub embargo: Option<EmbargoRule>,
 }
 
 impl BucketSettings {
@@ -86,6 +141,11 @@ impl BucketSettings {
             Setting::Ownership(value) => self.ownership = value,
             Setting::Payer(value) => self.payer = value,
             Setting::Quota(value) => self.quota = value,
+            Setting::Policy(value) => self.policy = value,
+            Setting::Acl(value) => self.acl = value,
+            Setting::PublicAccessBlock(value) => self.public_access_block = value,
+            Setting::ObjectLock(value) => self.object_lock = value,
+            Setting::Embargo(value) => self.embargo = value,
         }
     }
 
@@ -97,6 +157,11 @@ impl BucketSettings {
             SettingName::Ownership => Setting::Ownership(self.ownership),
             SettingName::Payer => Setting::Payer(self.payer),
             SettingName::Quota => Setting::Quota(self.quota),
+            SettingName::Policy => Setting::Policy(self.policy.clone()),
+            SettingName::Acl => Setting::Acl(self.acl.clone()),
+            SettingName::PublicAccessBlock => Setting::PublicAccessBlock(self.public_access_block),
+            SettingName::ObjectLock => Setting::ObjectLock(self.object_lock),
+            SettingName::Embargo => Setting::Embargo(self.embargo.clone()),
         }
     }
 

@@ -16,6 +16,7 @@ mod bucket_cache;
 mod buckets;
 mod changes;
 mod delete;
+mod documents;
 mod draft;
 mod error;
 mod listing;
@@ -38,14 +39,15 @@ use crate::key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError
 use crate::keys;
 
 use bucket_cache::BucketCache;
+pub use documents::{DocumentEdit, DocumentKind};
 pub(crate) use error::Place;
 pub use error::{CatalogError, NoPast, Result};
 use locks::Locks;
 use marks::KnownTimes;
 pub use request::{
-    Annotated, AnnotationScan, Bucket, BucketCounters, Change, Completion, Deletion, DeletionDone, Grave, Listing,
-    NewAnnotation, NewBucket, NewPart, NewVersion, ObjectScan, Past, PastListing, Replaced, Row, Upload, UploadScan,
-    VersionScan, What,
+    Amended, Amendment, Annotated, AnnotationScan, Bucket, BucketCounters, Change, Completion, Deletion, DeletionDone,
+    Grave, Listing, NewAnnotation, NewBucket, NewPart, NewVersion, ObjectScan, Past, PastListing, Replaced, Row,
+    Upload, UploadScan, VersionScan, What,
 };
 pub use unlinked::Unlinked;
 

@@ -56,11 +56,17 @@ pub enum Family {
     Graves,
     /// Times, and the sequences reached at them.
     Marks,
+    /// Texts that the engine keeps by kind and name: identities, policies.
+    Documents,
+    /// The chain of what was done by administrators, and of what was refused.
+    Audit,
+    /// Instants at which the answer to a question changes by itself.
+    Calendar,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Lake,
         Self::Buckets,
         Self::Current,
@@ -80,6 +86,9 @@ impl Family {
         Self::Annotations,
         Self::Graves,
         Self::Marks,
+        Self::Documents,
+        Self::Audit,
+        Self::Calendar,
     ];
 
     /// Its name on disk.
@@ -104,6 +113,9 @@ impl Family {
             Self::Annotations => "annotations",
             Self::Graves => "graves",
             Self::Marks => "marks",
+            Self::Documents => "documents",
+            Self::Audit => "audit",
+            Self::Calendar => "calendar",
         }
     }
 }

@@ -79,6 +79,16 @@ fn all_of(prefix: Vec<u8>) -> Range {
     (prefix, until)
 }
 
+/// `documents`
+pub(crate) fn document(kind: u8, name: &str) -> Vec<u8> {
+    joined([&[kind][..], name.as_bytes()])
+}
+
+/// `documents`: all of a kind.
+pub(crate) fn documents(kind: u8) -> Range {
+    all_of(vec![kind])
+}
+
 /// `buckets`
 pub(crate) fn bucket(name: &BucketName) -> Vec<u8> {
     name.as_str().as_bytes().to_vec()

@@ -6,6 +6,7 @@
 //! which the catalogue reports as damage: nothing is guessed. Rows that know their place among all changes begin with
 //! the eight bytes of their sequence, which the commit fills in, and the message follows.
 
+mod access;
 mod annotation;
 mod bucket;
 mod change;
@@ -29,7 +30,7 @@ pub(crate) use grave::{grave, grave_row, removal, removal_row};
 pub(crate) use settings::{setting, setting_code, setting_row};
 pub(crate) use unlinked::{Loose, loose, loose_row};
 pub(crate) use upload::{upload, upload_row};
-pub(crate) use version::{reannotated, retagged, version, version_row};
+pub(crate) use version::{amended, reannotated, version, version_row};
 
 use crate::key_value::Stamped;
 

@@ -1,34 +1,32 @@
 //! May this happen?
 //!
 //! Life in here is pure: a question goes in, a [`Permit`] or a [`Refusal`] comes out, nothing is read or changed. A
-//! permit cannot be made anywhere else, and the engine touches nothing of a user's without one. Until users, groups and
-//! policies exist, the holder of the root keys may do everything, the lake itself may do what its role is for, and
-//! everybody else is refused.
+//! permit cannot be made anywhere else, and the engine touches nothing of a user's without one.
+//!
+//! One engine decides: Cedar. Policies come in as Cedar, or as documents in IAM's language that are said in Cedar when they
+//! are stored ([`Source`]); a [`Judge`] is asked with the sources that can concern a question. The holder of the root keys
+//! is bound by none of them, the lake itself may do what its role is for, and whoever no policy lets in is refused.
 
 mod action;
+mod atom;
+mod iam;
+mod judge;
+mod question;
+mod schema;
+mod source;
 
-use kernel::{BucketName, Caller, ObjectKey, Role, Sequence, VersionName};
+use std::borrow::Cow;
 
-pub use action::Action;
+use kernel::{BucketName, Caller, ObjectKey, Sequence, VersionName};
 
-/// What somebody wants to do, and to what.
-#[derive(Debug, Clone)]
-pub struct Question<'a> {
-    /// Who asks.
-    pub caller: &'a Caller,
-    /// What for.
-    pub action: Action,
-    /// The bucket it concerns; none for what concerns the whole lake.
-    pub bucket: Option<&'a BucketName>,
-    /// The key it concerns.
-    pub key: Option<&'a ObjectKey>,
-    /// The version it concerns; none for the current one.
-    pub version: Option<VersionName>,
-    /// The revision of the facts that the answer rests on.
-    pub facts: Sequence,
-}
+pub use action::{Action, Group, Resource};
+pub use iam::{Attachment, BUCKET_POLICY_BYTES_MAX};
+pub use judge::Judge;
+pub use question::{BucketView, ObjectView, Policies, Question, VersionView};
+pub use schema::schema_text;
+pub use source::{POLICIES_MAX, PolicyFault, Source, TEXT_BYTES_MAX};
 
-/// Leave to do one thing. Only [`decide`] makes one.
+/// Leave to do one thing. Only a [`Judge`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permit {
     caller: Caller,
@@ -40,6 +38,17 @@ pub struct Permit {
 }
 
 impl Permit {
+    fn of(question: &Question<'_>) -> Self {
+        Self {
+            caller: question.caller.clone(),
+            action: question.action,
+            bucket: question.bucket.map(|bucket| bucket.name.clone()),
+            key: question.object.map(|object| object.key.clone()),
+            version: question.object.and_then(|object| object.version),
+            facts: question.bucket.map_or(Sequence::ZERO, |bucket| bucket.revision),
+        }
+    }
+
     /// Whose leave it is.
     pub fn caller(&self) -> &Caller {
         &self.caller
@@ -75,68 +84,8 @@ pub struct Refusal {
     /// What for.
     pub action: Action,
     /// The rule that decided, for people.
-    pub reason: &'static str,
-}
-
-/// Answers a question.
-///
-/// # Errors
-/// [`Refusal`] when no rule allows it.
-pub fn decide(question: &Question<'_>) -> Result<Permit, Refusal> {
-    let allowed = match question.caller {
-        Caller::Root => true,
-        Caller::Lake(role) => is_for(*role, question.action),
-        Caller::Anonymous => false,
-    };
-    if !allowed {
-        return Err(Refusal {
-            caller: question.caller.clone(),
-            action: question.action,
-            reason: "no policy allows it",
-        });
-    }
-    Ok(Permit {
-        caller: question.caller.clone(),
-        action: question.action,
-        bucket: question.bucket.cloned(),
-        key: question.key.cloned(),
-        version: question.version,
-        facts: question.facts,
-    })
-}
-
-/// Whether the lake may do this when it plays that role.
-fn is_for(role: Role, action: Action) -> bool {
-    match role {
-        Role::Sweep => action == Action::Sweep,
-        Role::StaleUploads => matches!(
-            action,
-            Action::ListAllMyBuckets | Action::ListBucketMultipartUploads | Action::AbortMultipartUpload
-        ),
-    }
+    pub reason: Cow<'static, str>,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ask(caller: &Caller, action: Action) -> Result<Permit, Refusal> {
-        decide(&Question { caller, action, bucket: None, key: None, version: None, facts: Sequence::ZERO })
-    }
-
-    #[test]
-    fn root_may_do_everything_and_nobody_else_anything() {
-        for action in Action::ALL {
-            assert_eq!(ask(&Caller::Root, action).expect("root").action(), action);
-            assert!(ask(&Caller::Anonymous, action).is_err(), "{action:?}");
-        }
-    }
-
-    #[test]
-    fn the_lake_may_do_what_its_role_is_for() {
-        let allowed = |role| Action::ALL.into_iter().filter(move |action| ask(&Caller::Lake(role), *action).is_ok());
-        assert_eq!(allowed(Role::Sweep).collect::<Vec<_>>(), [Action::Sweep]);
-        let stale = [Action::ListAllMyBuckets, Action::ListBucketMultipartUploads, Action::AbortMultipartUpload];
-        assert_eq!(allowed(Role::StaleUploads).collect::<Vec<_>>(), stale);
-    }
-}
+mod tests;

@@ -10,11 +10,13 @@ use engine::{
     Page, PutAnnotation, PutObject, PutPart, Unmet, Written,
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
+use std::sync::LazyLock;
+
 use kernel::{Caller, ChecksumAlgorithm, ETag, Version};
 
 use crate::operation::{Annotate, Answer, Damage, Known, ListedVersion, Operation, Put, Refusal, Upload};
 
-const CALLER: Caller = Caller::Root;
+static CALLER: LazyLock<Caller> = LazyLock::new(Caller::root);
 
 /// Does it. Takes the engine whole, so that the future can outlive a world whose power is cut.
 pub async fn perform(engine: Arc<Engine>, operation: Operation) -> Answer {

@@ -213,6 +213,8 @@ impl Script<'_> {
             source,
             replace_metadata: self.seeded.percent(30).then_some((replacement.headers, replacement.metadata)),
             replace_tags: self.seeded.percent(30).then_some(replacement.tags),
+            acl: None,
+            protection: kernel::Protection::default(),
             website_redirect: None,
             algorithm: None,
             with_annotations: self.seeded.percent(70),

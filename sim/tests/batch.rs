@@ -101,7 +101,7 @@ fn members_come_in_order_and_each_is_judged_by_itself() {
         ("short", Selection::All),
     ];
     let members = asked.iter().map(|(name, selection)| member(name, *selection)).collect();
-    let reads: Vec<_> = settle(lake.batch(&Caller::Root, members).expect("a bucket").collect());
+    let reads: Vec<_> = settle(lake.batch(&Caller::root(), members).expect("a bucket").collect());
     let got = reads.into_iter().map(|read| read.and_then(|read| Ok((read.info.selected_bytes(), body(read)?))));
     let expected = [
         Some(long.clone()),
@@ -131,10 +131,10 @@ fn each_member_needs_a_permit() {
     let mut lake = Lake::new();
     lake.put("k", 10);
     let members = || vec![member("k", Selection::All), member("gone", Selection::All)];
-    let reads: Vec<_> = settle(lake.batch(&Caller::Anonymous, members()).expect("a bucket").collect());
+    let reads: Vec<_> = settle(lake.batch(&Caller::anonymous(), members()).expect("a bucket").collect());
     assert!(reads.len() == 2 && reads.iter().all(|read| matches!(read, Err(Error::Denied(_)))));
     let gone = BatchRead { bucket: buckets().swap_remove(1), members: members(), as_of: None };
-    let answer = settle(lake.world.engine.read_batch(&Caller::Root, gone)).map(|_| ());
+    let answer = settle(lake.world.engine.read_batch(&Caller::root(), gone)).map(|_| ());
     assert!(matches!(answer, Err(Error::NotFound(Missing::Bucket))), "{answer:?}");
 }
 
@@ -148,7 +148,7 @@ fn damage_at_the_start_is_an_error_in_place_and_further_on_it_breaks_the_body() 
     // Behind the header, which a read does not touch.
     assert!(lake.world.flip_bit(first[0], 8 * (1_280 + 10)) && lake.world.flip_bit(last[2], 8 * (1_280 + 10)));
     let members = ["first", "last", "whole"].map(|name| member(name, Selection::All)).to_vec();
-    let mut batch = lake.batch(&Caller::Root, members).expect("a bucket");
+    let mut batch = lake.batch(&Caller::root(), members).expect("a bucket");
     assert!(matches!(settle(batch.next()), Some(Err(Error::Corrupt { .. }))));
     let mut broken = settle(batch.next()).expect("a member").expect("its start is sound").body;
     let mut came = 0;
@@ -212,7 +212,7 @@ fn members_are_read_while_one_before_them_is_late_but_only_so_many() {
     let bodies: Vec<_> = names.iter().map(|name| lake.put(name, 700)).collect();
     let members = ["0"].into_iter().chain(names.iter().map(String::as_str));
     let mut batch =
-        lake.batch(&Caller::Root, members.map(|name| member(name, Selection::All)).collect()).expect("a bucket");
+        lake.batch(&Caller::root(), members.map(|name| member(name, Selection::All)).collect()).expect("a bucket");
     let first = settle(batch.next()).expect("a member").expect("readable");
     assert!(body(first).expect("readable") == late);
     lake.world.refuse_site(true);
@@ -231,13 +231,13 @@ fn readers_who_do_not_read_leave_no_room_and_hinder_nobody() {
     let members = || vec![member("k", Selection::All); AT_ONCE];
     let idle: Vec<_> = (0..4_200)
         .map(|_| {
-            let mut batch = lake.batch(&Caller::Root, members()).expect("a bucket");
+            let mut batch = lake.batch(&Caller::root(), members()).expect("a bucket");
             let first = settle(batch.next()).expect("a member").expect("readable");
             (batch, first)
         })
         .collect();
     let reads: Vec<_> =
-        settle(lake.batch(&Caller::Root, members()).expect("a bucket").map(|read| read.and_then(body)).collect());
+        settle(lake.batch(&Caller::root(), members()).expect("a bucket").map(|read| read.and_then(body)).collect());
     assert!(reads.len() == AT_ONCE && reads.iter().all(|read| read.as_ref().is_ok_and(|got| *got == expected)));
     drop(idle);
 }

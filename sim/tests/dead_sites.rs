@@ -53,7 +53,7 @@ impl Lake {
         };
         let engines: Vec<_> = names.map(engine).into();
         let bucket = BucketName::new("bucket").expect("a name");
-        settle(engines[0].create_bucket(&Caller::Root, CreateBucket::named(bucket.clone()))).expect("a bucket");
+        settle(engines[0].create_bucket(&Caller::root(), CreateBucket::named(bucket.clone()))).expect("a bucket");
         Self { sites: sites.into(), blobs, engines, clock, bucket }
     }
 
@@ -71,10 +71,10 @@ impl Lake {
                 body,
                 condition: Default::default(),
             };
-            settle(self.engines[site].put_object(&Caller::Root, put)).expect("a put");
+            settle(self.engines[site].put_object(&Caller::root(), put)).expect("a put");
             let delete =
                 DeleteObject { bucket: self.bucket.clone(), key, version: None, condition: Default::default() };
-            settle(self.engines[site].delete_object(&Caller::Root, delete)).expect("a deletion");
+            settle(self.engines[site].delete_object(&Caller::root(), delete)).expect("a deletion");
         }
     }
 

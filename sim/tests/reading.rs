@@ -71,7 +71,7 @@ fn a_read_that_has_begun_survives_an_overwrite_and_a_deletion() {
             selection: Selection::All,
             condition: Default::default(),
         };
-        let read = settle(world.engine.get_object(&Caller::Root, get)).expect("the object is there");
+        let read = settle(world.engine.get_object(&Caller::root(), get)).expect("the object is there");
         ask(&world, change.clone());
         let runs: Result<Vec<Bytes>, _> = settle(read.body.try_collect());
         let body = runs.unwrap_or_else(|error| panic!("the read broke off after {change:?}: {error}")).concat();

@@ -53,7 +53,7 @@ fn walk(world: &mut World) -> u32 {
 
 fn keys(world: &World) -> Vec<String> {
     let list = |bucket| ListUploads { bucket, prefix: String::new(), delimiter: None, after: None, limit: 1_000 };
-    let pages = buckets().into_iter().map(|bucket| settle(world.engine.list_uploads(&Caller::Root, list(bucket))));
+    let pages = buckets().into_iter().map(|bucket| settle(world.engine.list_uploads(&Caller::root(), list(bucket))));
     let entries = pages.flat_map(|page| page.expect("a page").entries);
     entries
         .filter_map(|entry| if let Entry::Item(upload) = entry { Some(upload.key.to_string()) } else { None })

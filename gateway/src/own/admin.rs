@@ -171,8 +171,8 @@ pub(crate) async fn answer(engine: &Arc<Engine>, request: S3Request<Body>) -> Re
         true => read_document(&headers, input).await?,
         false => Bytes::new(),
     };
-    let caller = extensions.get::<Caller>().unwrap_or(&Caller::Anonymous);
-    let told = (route.answer)(Asked { engine, caller, segments, query, document }).await?;
+    let caller = extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous);
+    let told = (route.answer)(Asked { engine, caller: &caller, segments, query, document }).await?;
     let (status, body) = match told {
         Told::Document(json) => (StatusCode::OK, Body::from(json)),
         Told::Done => (StatusCode::NO_CONTENT, Body::empty()),

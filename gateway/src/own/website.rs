@@ -134,11 +134,11 @@ impl Guest<'_> {
 
     /// An object, or where it sends its visitors.
     async fn show(&self, get: GetObject, status: StatusCode) -> Result<HttpResponse, Failure> {
-        let caller = self.request.extensions.get::<Caller>().unwrap_or(&Caller::Anonymous);
+        let caller = self.request.extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous);
         let (info, stream) = if self.request.method == Method::HEAD {
-            (self.engine.head_object(caller, get).await?, None)
+            (self.engine.head_object(&caller, get).await?, None)
         } else {
-            let ObjectRead { info, body } = self.engine.get_object(caller, get).await?;
+            let ObjectRead { info, body } = self.engine.get_object(&caller, get).await?;
             (info, Some(body))
         };
         if let Some(target) = info.version.object().and_then(|object| object.headers.website_redirect.as_deref()) {
@@ -156,9 +156,9 @@ impl Guest<'_> {
 
     /// Whether there is an object that the caller may read.
     async fn stands(&self, bucket: &BucketName, key: &str) -> bool {
-        let caller = self.request.extensions.get::<Caller>().unwrap_or(&Caller::Anonymous);
+        let caller = self.request.extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous);
         match whole(bucket, key) {
-            Ok(get) => self.engine.head_object(caller, get).await.is_ok(),
+            Ok(get) => self.engine.head_object(&caller, get).await.is_ok(),
             Err(_) => false,
         }
     }

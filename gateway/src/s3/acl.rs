@@ -91,7 +91,7 @@ pub(super) async fn judge<T>(face: &S3Face, request: &S3Request<T>, operation: &
     }
     let trace = trace_of(request);
     let named = trace.as_ref().and_then(|trace| trace.resolved()?.bucket.as_deref());
-    let caller = request.extensions.get::<Caller>().cloned().unwrap_or(Caller::Anonymous);
+    let caller = request.extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous);
     let bucket = names::bucket(named.unwrap_or_default())?;
     match ownership(face, &caller, &bucket).await {
         Ok(ownership) => Ok(judge_by(asked, ownership)?),

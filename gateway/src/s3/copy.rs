@@ -72,6 +72,8 @@ fn asked(mut input: CopyObjectInput) -> Result<CopyObject, Mistake> {
         key: names::key(&input.key)?,
         replace_metadata,
         replace_tags,
+        acl: None,
+        protection: kernel::Protection::default(),
         website_redirect,
         says_how_to_store: input.storage_class.is_some() || input.server_side_encryption.is_some(),
         algorithm: checksums::of_copy(input.checksum_algorithm.as_ref())?,

@@ -108,7 +108,7 @@ impl Forms {
         let key = fields.get("key").ok_or(FormFault::FieldMissing("key"))?;
         let now = self.clock.now();
         let signer = self.signers.find(fields, now)?;
-        let caller = if signer.is_some() { Caller::Root } else { Caller::Anonymous };
+        let caller = if signer.is_some() { Caller::root() } else { Caller::anonymous() };
         if let Some(trace) = trace {
             trace.resolve(Resolved {
                 operation: trace.meters.operation("PostObject"),
@@ -203,6 +203,7 @@ fn attributes_of(fields: &Fields) -> Result<Attributes, Mistake> {
         headers: attributes::headers(headers)?,
         metadata: attributes::metadata(Some(metadata.collect()))?,
         tags: fields.get("tagging").map(tags_of).transpose()?.unwrap_or_default(),
+        ..Attributes::default()
     })
 }
 

@@ -30,6 +30,7 @@ pub(super) async fn create_multipart_upload(
             headers: attributes::headers(stored_headers!(input))?,
             metadata: attributes::metadata(input.metadata)?,
             tags: attributes::tags_of_header(input.tagging.as_deref())?,
+            ..Attributes::default()
         },
         checksum: checksums::of_upload(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?,
     };

@@ -27,6 +27,7 @@ pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>
             headers: attributes::headers(stored_headers!(input))?,
             metadata: attributes::metadata(input.metadata)?,
             tags: attributes::tags_of_header(input.tagging.as_deref())?,
+            ..Attributes::default()
         },
         algorithm,
         body,
@@ -139,7 +140,7 @@ fn shown_checksum(info: &ObjectInfo, of_part: bool) -> Option<&kernel::Checksum>
 
 pub(super) async fn get_object(face: &S3Face, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
     let (caller, as_of) = face.admit_to_past(&request)?;
-    let is_signed = caller != kernel::Caller::Anonymous;
+    let is_signed = !caller.is_anonymous();
     let input = request.input;
     // s3s itself writes the overriding headers into the answer.
     check_overrides(overrides_headers!(input), is_signed)?;
@@ -154,7 +155,7 @@ pub(super) async fn get_object(face: &S3Face, request: S3Request<GetObjectInput>
 
 pub(super) async fn head_object(face: &S3Face, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
     let (caller, as_of) = face.admit_to_past(&request)?;
-    let is_signed = caller != kernel::Caller::Anonymous;
+    let is_signed = !caller.is_anonymous();
     let input = request.input;
     check_overrides(overrides_headers!(input), is_signed)?;
     let info = face.engine.head_object(&caller, asked!(input, as_of)).await?;

@@ -90,6 +90,7 @@ mod tests {
 
     fn bucket() -> Arc<Bucket> {
         Arc::new(Bucket {
+            owner: kernel::AccountId::HOME,
             id: BucketId(1),
             name: BucketName::new("abc").expect("a valid name"),
             region: Region::new("here").expect("a valid region"),

@@ -19,7 +19,7 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::BucketExists`], [`CatalogError::Contended`], [`CatalogError::Map`].
     pub async fn create_bucket(&self, new: NewBucket<'_>) -> Result<Arc<Bucket>> {
-        let NewBucket { name, region, tags, settings, now, by } = new;
+        let NewBucket { name, owner, region, tags, settings, now, by } = new;
         let settings = Arc::new(settings);
         let _id_is_taken = self.locks.creation().await;
         for _ in 0..ATTEMPTS {
@@ -34,6 +34,7 @@ impl Catalog {
             let mut bucket = Bucket {
                 id: BucketId(id.unsigned_abs()),
                 name: name.clone(),
+                owner,
                 region: region.clone(),
                 created: now,
                 versioning: Versioning::Unversioned,

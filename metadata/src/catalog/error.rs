@@ -56,6 +56,9 @@ pub enum CatalogError {
     /// There is no such object version.
     #[error("there is no such version")]
     VersionGone,
+    /// The version is not what the change was decided on.
+    #[error("the version has changed")]
+    VersionChanged,
     /// There is no such upload: it was completed or given up, or never was.
     #[error("there is no such upload")]
     UploadGone,

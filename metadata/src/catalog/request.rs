@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kernel::settings::{BucketSettings, Counted, SettingName};
 use kernel::{
-    Annotation, AnnotationName, BlobId, BucketId, BucketName, ChecksumAlgorithm, ETag, EtagCondition, Headers,
-    ObjectFacts, ObjectKey, Part, Placement, Region, Sequence, Tags, Timestamp, UploadId, UserMetadata, Version,
-    VersionId, VersionName, Versioning, WriteCondition,
+    AccountId, Acl, Annotation, AnnotationName, BlobId, BucketId, BucketName, ChecksumAlgorithm, ETag, EtagCondition,
+    Headers, ObjectFacts, ObjectKey, Part, Placement, Protection, Region, Sequence, Tags, Timestamp, UploadId,
+    UserMetadata, Version, VersionId, VersionName, Versioning, WriteCondition,
 };
 
 /// A bucket as it was read. Whatever is decided on it takes effect only while it is still so.
@@ -17,6 +17,8 @@ pub struct Bucket {
     pub id: BucketId,
     /// Its name.
     pub name: BucketName,
+    /// Whose it is.
+    pub owner: AccountId,
     /// Where its home is.
     pub region: Region,
     /// When it was made.
@@ -40,6 +42,8 @@ pub struct Bucket {
 pub struct NewBucket<'a> {
     /// Its name.
     pub name: &'a BucketName,
+    /// Whose it is.
+    pub owner: AccountId,
     /// Where its home is.
     pub region: &'a Region,
     /// Its tags.
@@ -55,7 +59,15 @@ pub struct NewBucket<'a> {
 impl<'a> NewBucket<'a> {
     /// One without tags and settings.
     pub fn plain(name: &'a BucketName, region: &'a Region, now: Timestamp, by: &'a str) -> Self {
-        Self { name, region, tags: Tags::default(), settings: BucketSettings::default(), now, by }
+        Self {
+            name,
+            owner: AccountId::HOME,
+            region,
+            tags: Tags::default(),
+            settings: BucketSettings::default(),
+            now,
+            by,
+        }
     }
 }
 
@@ -123,6 +135,44 @@ pub struct NewAnnotation {
     pub inline: Option<(BlobId, Bytes)>,
     /// Where the blobs of its other pieces lie.
     pub placements: Vec<(BlobId, Vec<Placement>)>,
+}
+
+/// What is changed of an object version that stays where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Amendment {
+    /// Its tags are replaced.
+    Tags(Tags),
+    /// Its access control list is replaced, or taken away.
+    Acl(Option<Acl>),
+    /// What it is kept from is replaced.
+    Protection(Protection),
+}
+
+impl Amendment {
+    /// What the log of changes calls it.
+    pub(crate) fn what(&self) -> What {
+        match self {
+            Self::Tags(_) => What::ObjectTagged,
+            Self::Acl(_) => What::ObjectAclChanged,
+            Self::Protection(_) => What::ObjectProtected,
+        }
+    }
+}
+
+/// A version to amend, and who amends it.
+#[derive(Debug, Clone, Copy)]
+pub struct Amended<'a> {
+    /// The key.
+    pub key: &'a ObjectKey,
+    /// The version; none for the current object.
+    pub name: Option<VersionName>,
+    /// What the version must look like for the change to be made; none where that does not matter. Where it looks
+    /// otherwise, nothing is changed.
+    pub only_if: Option<&'a ObjectFacts>,
+    /// When the change is acknowledged.
+    pub now: Timestamp,
+    /// Who asks, for the log of changes.
+    pub by: &'a str,
 }
 
 /// The version whose annotations change, and who changes them.
@@ -202,6 +252,12 @@ pub struct Upload {
     pub full_object: bool,
     /// Whether the client asked for that checksum.
     pub checksum_chosen: bool,
+    /// Who will own the object.
+    pub owner: AccountId,
+    /// Who will be granted what; none for its owner alone.
+    pub acl: Option<Acl>,
+    /// What it will be kept from.
+    pub protection: Protection,
 }
 
 /// A part to write.
@@ -351,11 +407,15 @@ pub enum What {
     AnnotationWritten,
     /// An annotation of an object version was removed.
     AnnotationRemoved,
+    /// An object version's access control list was replaced or taken away.
+    ObjectAclChanged,
+    /// What an object version is kept from was replaced: retention, legal hold or embargo.
+    ObjectProtected,
 }
 
 impl What {
     /// Everything a change can do.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::BucketCreated,
         Self::BucketDeleted,
         Self::VersioningSet,
@@ -369,6 +429,8 @@ impl What {
         Self::BucketConfigured,
         Self::AnnotationWritten,
         Self::AnnotationRemoved,
+        Self::ObjectAclChanged,
+        Self::ObjectProtected,
     ];
 }
 

@@ -1,11 +1,11 @@
-//! Reading versions and where their bytes lie, and replacing tags.
+//! Reading versions and where their bytes lie, and amending what is known of them.
 
 use bytes::Bytes;
-use kernel::{BlobId, BucketId, Content, ObjectKey, Part, Placement, Tags, Timestamp, UploadId, Version, VersionName};
+use kernel::{BlobId, BucketId, Content, ObjectKey, Part, Placement, UploadId, Version, VersionName};
 
 use super::draft::Draft;
 use super::error::CatalogError;
-use super::request::{Bucket, Change, What};
+use super::request::{Amended, Amendment, Bucket, Change};
 use super::top::Top;
 use super::{ATTEMPTS, Catalog, Place, Result};
 use crate::key_value::{Family, Step, gather};
@@ -34,27 +34,21 @@ impl Catalog {
         Ok(self.find(bucket, key, name).await?.stored.map(|stored| stored.version))
     }
 
-    /// Replaces the tags of a version, or of the current object. Gives back the version as it is now.
+    /// Changes something of a version, or of the current object. Gives back the version as it is now.
     ///
     /// # Errors
-    /// [`CatalogError::VersionGone`] where there is no such version or it is a marker; [`CatalogError::BucketGone`],
-    /// [`CatalogError::Contended`], [`CatalogError::Map`].
-    #[expect(clippy::too_many_arguments, reason = "each says one thing, and a struct for one call says no more")]
-    pub async fn set_object_tags(
-        &self,
-        bucket: &Bucket,
-        key: &ObjectKey,
-        name: Option<VersionName>,
-        tags: Tags,
-        now: Timestamp,
-        by: &str,
-    ) -> Result<Version> {
+    /// [`CatalogError::VersionGone`] where there is no such version or it is a marker; [`CatalogError::VersionChanged`]
+    /// where it is not what it must be; [`CatalogError::BucketGone`], [`CatalogError::Contended`], [`CatalogError::Map`].
+    pub async fn amend_object(&self, bucket: &Bucket, of: Amended<'_>, amendment: &Amendment) -> Result<Version> {
+        let Amended { key, name, only_if, now, by } = of;
         let _key_changes = self.locks.key(bucket.id, key).await;
         for _ in 0..ATTEMPTS {
             let found = self.find(bucket.id, key, name).await?;
             let stored = found.stored.as_ref().ok_or(CatalogError::VersionGone)?;
-            let (version, row) =
-                record::retagged(stored.version.clone(), tags.clone()).ok_or(CatalogError::VersionGone)?;
+            if only_if.is_some_and(|facts| stored.version.object() != Some(facts)) {
+                return Err(CatalogError::VersionChanged);
+            }
+            let (version, row) = record::amended(stored.version.clone(), amendment).ok_or(CatalogError::VersionGone)?;
             let row = Bytes::from(row);
             let mut draft = Draft::new(bucket, now);
             found.expect(&mut draft, bucket, key);
@@ -64,7 +58,7 @@ impl Catalog {
             if found.is_top() {
                 draft.put(Family::Current, keys::object(bucket.id, key), row);
             }
-            let change = Change::of_version(What::ObjectTagged, bucket, &version, now, by);
+            let change = Change::of_version(amendment.what(), bucket, &version, now, by);
             if self.commit(bucket, draft.finish(&change)).await?.is_some() {
                 return Ok(version);
             }

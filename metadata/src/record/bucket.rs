@@ -6,6 +6,7 @@ use bytes::Bytes;
 use kernel::settings::SettingName;
 use kernel::{BucketId, BucketName, Region, Sequence, Timestamp, Versioning};
 
+use super::access::account;
 use super::settings::{setting_code, setting_name};
 use super::{Malformed, PairRow, Result, millis, pair_rows, stamp, tags, unstamp};
 use crate::catalog::Bucket;
@@ -29,6 +30,9 @@ struct BucketRow {
     /// Absent until the row is written again: then the change that wrote it is the one.
     #[prost(fixed64, optional, tag = "7")]
     versioned_since: Option<u64>,
+    /// The number of the owner's account.
+    #[prost(uint64, tag = "8")]
+    owner: u64,
 }
 
 /// How versioning is written, here and in the log of changes.
@@ -59,6 +63,7 @@ pub(crate) fn bucket_row(bucket: &Bucket) -> Stamped {
         tags: pair_rows(bucket.tags.iter()),
         settings: bucket.settings.names().map(|name| setting_code(name).into()).collect(),
         versioned_since: bucket.versioned_since.map(Sequence::to_bits),
+        owner: bucket.owner.number(),
     })
 }
 
@@ -71,6 +76,7 @@ pub(crate) fn bucket(name: BucketName, row: Bytes) -> Result<(Bucket, Vec<Settin
     let bucket = Bucket {
         id: BucketId(message.id),
         name,
+        owner: account(message.owner)?,
         region: Region::new(&message.region).map_err(|_| Malformed("a bucket's region breaks the rules"))?,
         created: Timestamp::from_millis(message.created_ms),
         versioning,

@@ -71,6 +71,8 @@ const fn what_code(what: What) -> u32 {
         What::BucketConfigured => 11,
         What::AnnotationWritten => 12,
         What::AnnotationRemoved => 13,
+        What::ObjectAclChanged => 14,
+        What::ObjectProtected => 15,
     }
 }
 

@@ -5,6 +5,10 @@ use kernel::settings::{
     Cors, CorsRule, Ownership, Payer, Quota, RedirectAll, ReplaceKey, RoutingRule, Setting, SettingName, Website,
 };
 
+use super::access::{
+    AclRow, EmbargoRuleRow, ObjectLockRow, PublicAccessBlockRow, acl, acl_row, embargo_rule, embargo_rule_row,
+    object_lock, object_lock_row, public_access_block, public_access_block_row,
+};
 use super::{Malformed, Result, decode, encode};
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -87,6 +91,12 @@ struct QuotaRow {
     objects: Option<u64>,
 }
 
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct PolicyRow {
+    #[prost(string, tag = "1")]
+    document: String,
+}
+
 /// How a setting is named in keys, in the rows of buckets, and in the log of changes.
 pub(crate) const fn setting_code(name: SettingName) -> u8 {
     match name {
@@ -95,6 +105,11 @@ pub(crate) const fn setting_code(name: SettingName) -> u8 {
         SettingName::Ownership => 3,
         SettingName::Payer => 4,
         SettingName::Quota => 5,
+        SettingName::Policy => 6,
+        SettingName::Acl => 7,
+        SettingName::PublicAccessBlock => 8,
+        SettingName::ObjectLock => 9,
+        SettingName::Embargo => 10,
     }
 }
 
@@ -126,6 +141,13 @@ pub(crate) fn setting_row(setting: &Setting) -> Option<Bytes> {
         Setting::Ownership(ownership) => ownership.map(|ownership| choice_row(ownership, &OWNERSHIPS)),
         Setting::Payer(payer) => payer.map(|payer| choice_row(payer, &PAYERS)),
         Setting::Quota(quota) => quota.map(|quota| encode(&QuotaRow { bytes: quota.bytes, objects: quota.objects })),
+        Setting::Policy(policy) => {
+            policy.as_ref().map(|document| encode(&PolicyRow { document: document.as_ref().to_owned() }))
+        }
+        Setting::Acl(acl) => acl.as_ref().map(|acl| encode(&acl_row(acl))),
+        Setting::PublicAccessBlock(block) => block.as_ref().map(|block| encode(&public_access_block_row(block))),
+        Setting::ObjectLock(lock) => lock.as_ref().map(|lock| encode(&object_lock_row(lock))),
+        Setting::Embargo(rule) => rule.as_ref().map(|rule| encode(&embargo_rule_row(rule))),
     }
 }
 
@@ -139,6 +161,26 @@ pub(crate) fn setting(name: SettingName, row: &[u8]) -> Result<Setting> {
         SettingName::Quota => {
             let QuotaRow { bytes, objects } = decode(row, "not a setting")?;
             Setting::Quota(Some(Quota { bytes, objects }))
+        }
+        SettingName::Policy => {
+            let row: PolicyRow = decode(row, "not a setting")?;
+            Setting::Policy(Some(row.document.into()))
+        }
+        SettingName::Acl => {
+            let row: AclRow = decode(row, "not a setting")?;
+            Setting::Acl(Some(acl(row)?))
+        }
+        SettingName::PublicAccessBlock => {
+            let row: PublicAccessBlockRow = decode(row, "not a setting")?;
+            Setting::PublicAccessBlock(Some(public_access_block(row)))
+        }
+        SettingName::ObjectLock => {
+            let row: ObjectLockRow = decode(row, "not a setting")?;
+            Setting::ObjectLock(Some(object_lock(row)?))
+        }
+        SettingName::Embargo => {
+            let row: EmbargoRuleRow = decode(row, "not a setting")?;
+            Setting::Embargo(Some(embargo_rule(row)))
         }
     })
 }

@@ -2,16 +2,17 @@ use std::collections::BTreeMap;
 
 use kernel::settings::SettingName;
 use kernel::{
-    Annotation, AnnotationName, AnnotationSum, BlobId, BucketId, BucketName, Checksum, ChecksumAlgorithm,
-    ChecksumScope, Content, ETag, Extent, Headers, KeyId, ObjectFacts, ObjectKey, Part, Piece, Placement, Region,
-    SiteName, Standing, UploadId, Version, VersionId, Versioning, WrappedKey,
+    AccountId, Acl, Annotation, AnnotationName, AnnotationSum, BlobId, BucketId, BucketName, Checksum,
+    ChecksumAlgorithm, ChecksumScope, Content, ETag, Embargo, EmbargoLift, Extent, Grant, Grantee, Headers, KeyId,
+    ObjectFacts, ObjectKey, Part, Permission, Piece, Placement, Protection, Region, Retention, RetentionMode, SiteName,
+    Standing, UploadId, Version, VersionId, Versioning, WrappedKey,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::catalog::{Bucket, Change, Grave, Replaced, Upload, What};
+use crate::catalog::{Amendment, Bucket, Change, Grave, Replaced, Upload, What};
 
 fn etag() -> impl Strategy<Value = ETag> {
     (any::<[u8; 16]>(), option::of(1..=10_000_u16)).prop_map(|(md5, parts)| ETag { md5, parts })
@@ -64,6 +65,31 @@ fn headers() -> impl Strategy<Value = Headers> {
     )
 }
 
+fn owned() -> impl Strategy<Value = (AccountId, Option<Acl>, Protection)> {
+    let account = (0..AccountId::END).prop_map(|number| AccountId::new(number).expect("twelve digits"));
+    let grantee = prop_oneof![
+        account.clone().prop_map(Grantee::Account),
+        Just(Grantee::AllUsers),
+        Just(Grantee::AuthenticatedUsers),
+        Just(Grantee::LogDelivery),
+    ];
+    let permission = prop_oneof![Just(Permission::FullControl), Just(Permission::Write), Just(Permission::ReadAcp)];
+    let grant = (grantee, permission).prop_map(|(grantee, permission)| Grant { grantee, permission });
+    let mode = prop_oneof![Just(RetentionMode::Governance), Just(RetentionMode::Compliance)];
+    let at = || any::<i64>().prop_map(Timestamp::from_millis);
+    let retention = option::of((mode, at()).prop_map(|(mode, until)| Retention { mode, until }));
+    let lift =
+        option::of((at(), any::<String>()).prop_map(|(at, reason)| EmbargoLift { by: "a".to_owned(), at, reason }));
+    let readers = proptest::collection::btree_set(any::<String>(), 0..3);
+    let embargo = option::of((at(), readers, lift).prop_map(|(until, readers, lift)| Embargo { until, readers, lift }));
+    let protection = (retention, any::<bool>(), embargo).prop_map(|(retention, legal_hold, embargo)| Protection {
+        retention,
+        legal_hold,
+        embargo,
+    });
+    (account, option::of(vec(grant, 0..3).prop_map(|grants| Acl { grants })), protection)
+}
+
 fn facts() -> impl Strategy<Value = ObjectFacts> {
     let content = prop_oneof![
         extent().prop_map(Content::Whole),
@@ -72,16 +98,9 @@ fn facts() -> impl Strategy<Value = ObjectFacts> {
     ];
     let annotations = option::of((1..=1_000_u32, any::<u64>()))
         .prop_map(|sum| sum.map_or_else(AnnotationSum::default, |(count, bytes)| AnnotationSum { count, bytes }));
-    (any::<u64>(), etag(), checksum(), headers(), pairs_of_text(), tag_set(), content, annotations).prop_map(
-        |(bytes, etag, checksum, headers, metadata, tags, content, annotations)| ObjectFacts {
-            bytes,
-            etag,
-            checksum,
-            headers,
-            metadata,
-            tags,
-            content,
-            annotations,
+    (any::<u64>(), etag(), checksum(), headers(), pairs_of_text(), tag_set(), content, (annotations, owned())).prop_map(
+        |(bytes, etag, checksum, headers, metadata, tags, content, (annotations, (owner, acl, protection)))| {
+            ObjectFacts { bytes, etag, checksum, headers, metadata, tags, content, annotations, owner, acl, protection }
         },
     )
 }
@@ -173,13 +192,13 @@ proptest! {
     #[test]
     fn retagging_changes_the_tags_alone(before in a_version(), other in tag_set()) {
         let row = version_row(&before).fill(before.sequence);
-        match retagged(before.clone(), other.clone()) {
+        match amended(before.clone(), &Amendment::Tags(other.clone())) {
             None => prop_assert_eq!(before.standing, Standing::Marker),
             Some((after, after_row)) => {
                 prop_assert_eq!(&after.object().expect("an object").tags, &other);
                 prop_assert_eq!(version(after.key.clone(), &after_row), Ok(after.clone()));
                 let old = before.object().expect("an object").tags.clone();
-                prop_assert_eq!(retagged(after, old).expect("an object").1, row);
+                prop_assert_eq!(amended(after, &Amendment::Tags(old)).expect("an object").1, row);
             }
         }
     }
@@ -239,6 +258,7 @@ proptest! {
 
     #[test]
     fn uploads_round_trip(
+        (owner, acl, protection) in owned(),
         headers in headers(), metadata in pairs_of_text(), tags in tag_set(), full_object: bool, started: i64,
     ) {
         let expected = Upload {
@@ -251,6 +271,9 @@ proptest! {
             algorithm: ChecksumAlgorithm::Sha1,
             full_object,
             checksum_chosen: !full_object,
+            owner,
+            acl,
+            protection,
         };
         prop_assert_eq!(upload(expected.key.clone(), expected.id, &upload_row(&expected)), Ok(expected));
     }
@@ -259,6 +282,7 @@ proptest! {
     fn buckets_round_trip(id: u64, created: i64, tags in tag_set(), revision: u64, since: u64) {
         for versioning in [Versioning::Unversioned, Versioning::Enabled, Versioning::Suspended] {
             let mut expected = Bucket {
+                owner: kernel::AccountId::HOME,
                 id: BucketId(id),
                 name: BucketName::new("abc").expect("a valid name"),
                 region: Region::new("here-1").expect("a valid region"),
@@ -340,6 +364,7 @@ fn what_is_missing_or_too_long_is_refused() {
 #[test]
 fn a_bucket_keeps_versions_since_its_row_says_so() {
     let mut expected = Bucket {
+        owner: kernel::AccountId::HOME,
         id: BucketId(1),
         name: BucketName::new("abc").expect("a valid name"),
         region: Region::new("here-1").expect("a valid region"),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use kernel::{ObjectKey, Timestamp, UploadId};
 
+use super::access::{AclRow, ProtectionRow, account, acl, acl_row, protection, protection_row};
 use super::checksum::{algorithm, algorithm_code};
 use super::version::{HeadersRow, headers, headers_row, metadata, metadata_rows};
 use super::{PairRow, Result, decode, encode, millis, pair_rows, tags};
@@ -24,6 +25,12 @@ struct UploadRow {
     full_object: bool,
     #[prost(bool, tag = "7")]
     checksum_chosen: bool,
+    #[prost(uint64, tag = "8")]
+    owner: u64,
+    #[prost(message, optional, tag = "9")]
+    acl: Option<AclRow>,
+    #[prost(message, optional, tag = "10")]
+    protection: Option<ProtectionRow>,
 }
 
 /// An upload as it is stored.
@@ -36,6 +43,9 @@ pub(crate) fn upload_row(upload: &Upload) -> Bytes {
         algorithm: algorithm_code(upload.algorithm),
         full_object: upload.full_object,
         checksum_chosen: upload.checksum_chosen,
+        owner: upload.owner.number(),
+        acl: upload.acl.as_ref().map(acl_row),
+        protection: protection_row(&upload.protection),
     })
 }
 
@@ -52,5 +62,8 @@ pub(crate) fn upload(key: ObjectKey, id: UploadId, row: &[u8]) -> Result<Upload>
         algorithm: algorithm(row.algorithm)?,
         full_object: row.full_object,
         checksum_chosen: row.checksum_chosen,
+        owner: account(row.owner)?,
+        acl: row.acl.map(acl).transpose()?,
+        protection: protection(row.protection)?,
     })
 }

@@ -1,13 +1,15 @@
 //! Rows of `current` and `versions`.
 
 use kernel::{
-    AnnotationSum, Content, Headers, ObjectFacts, ObjectKey, Sequence, Standing, Tags, Timestamp, UploadId,
-    UserMetadata, Version, VersionId,
+    AnnotationSum, Content, Headers, ObjectFacts, ObjectKey, Sequence, Standing, Timestamp, UploadId, UserMetadata,
+    Version, VersionId,
 };
 
+use super::access::{AclRow, ProtectionRow, account, acl, acl_row, protection, protection_row};
 use super::checksum::{ChecksumRow, EtagRow, checksum, checksum_row, etag, etag_row, parts_count};
 use super::content::{ExtentRow, extent, extent_row};
 use super::{Malformed, PairRow, Result, millis, pair_rows, pairs, stamp, tags, unstamp};
+use crate::catalog::Amendment;
 use crate::key_value::Stamped;
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -42,6 +44,15 @@ struct ObjectRow {
     /// Absent where there are none.
     #[prost(message, optional, tag = "9")]
     annotations: Option<AnnotationSumRow>,
+    /// The number of the owner's account.
+    #[prost(uint64, tag = "10")]
+    owner: u64,
+    /// Absent where there is none.
+    #[prost(message, optional, tag = "11")]
+    acl: Option<AclRow>,
+    /// Absent where it is kept from nothing.
+    #[prost(message, optional, tag = "12")]
+    protection: Option<ProtectionRow>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -147,6 +158,9 @@ fn object_row(facts: &ObjectFacts) -> ObjectRow {
             }
         }),
         annotations: annotation_sum_row(facts.annotations),
+        owner: facts.owner.number(),
+        acl: facts.acl.as_ref().map(acl_row),
+        protection: protection_row(&facts.protection),
     }
 }
 
@@ -167,6 +181,9 @@ fn object(row: ObjectRow) -> Result<ObjectFacts> {
         tags: tags(row.tags)?,
         content,
         annotations: annotation_sum(row.annotations),
+        owner: account(row.owner)?,
+        acl: row.acl.map(acl).transpose()?,
+        protection: protection(row.protection)?,
     })
 }
 
@@ -196,9 +213,13 @@ pub(crate) fn version(key: ObjectKey, row: &[u8]) -> Result<Version> {
     })
 }
 
-/// An object with other tags, and how it is stored: under the sequence it came with. None for a marker.
-pub(crate) fn retagged(version: Version, tags: Tags) -> Option<(Version, Vec<u8>)> {
-    altered(version, |facts| facts.tags = tags)
+/// An object after an amendment, and how it is stored: under the sequence it came with. None for a marker.
+pub(crate) fn amended(version: Version, amendment: &Amendment) -> Option<(Version, Vec<u8>)> {
+    altered(version, |facts| match amendment {
+        Amendment::Tags(tags) => facts.tags = tags.clone(),
+        Amendment::Acl(acl) => facts.acl.clone_from(acl),
+        Amendment::Protection(protection) => facts.protection = protection.clone(),
+    })
 }
 
 /// An object with other annotations, and how it is stored: under the sequence it came with. None for a marker.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kernel::{AnnotationName, BlobId, ETag, Region, Tags, UploadId, VersionName, Versioning, WriteCondition};
 use metadata::rocks::RocksMap;
-use metadata::{CatalogError, Upload};
+use metadata::{Amended, Amendment, CatalogError, Upload};
 use proptest::prelude::*;
 
 use crate::audit::{all_annotations, all_buckets, all_uploads, all_versions, audit, audit_and_sweep, current, replay};
@@ -280,7 +280,15 @@ impl Pair {
         let bucket = self.lake.bucket(name).await;
         let new = tags(&self.mutations.to_string());
         let now = self.lake.now();
-        let tagged = self.lake.catalog.set_object_tags(&bucket, &key(text), version, new.clone(), now, BY).await;
+        let tagged = self
+            .lake
+            .catalog
+            .amend_object(
+                &bucket,
+                Amended { key: &key(text), name: version, only_if: None, now: now, by: BY },
+                &Amendment::Tags(new.clone()),
+            )
+            .await;
         if self.model.get_mut(name).expect("the bucket").retag(text, version, new.clone()) {
             assert_eq!(tagged.expect("an object").object().map(|facts| &facts.tags), Some(&new));
             self.mutations += 1;

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use kernel::{
-    Annotation, AnnotationName, AnnotationSum, BlobId, BucketName, Checksum, ChecksumAlgorithm, ChecksumScope, Content,
-    ETag, Entropy, EtagCondition, Extent, Headers, KeyId, ObjectFacts, ObjectKey, Part, Piece, Placement, Region,
-    Sequence, SiteName, Tags, Timestamp, UploadId, UserMetadata, Version, VersionId, VersionName, Versioning,
-    WrappedKey, WriteCondition,
+    AccountId, Annotation, AnnotationName, AnnotationSum, BlobId, BucketName, Checksum, ChecksumAlgorithm,
+    ChecksumScope, Content, ETag, Entropy, EtagCondition, Extent, Headers, KeyId, ObjectFacts, ObjectKey, Part, Piece,
+    Placement, Protection, Region, Sequence, SiteName, Tags, Timestamp, UploadId, UserMetadata, Version, VersionId,
+    VersionName, Versioning, WrappedKey, WriteCondition,
 };
 use metadata::memory::MemoryMap;
 use metadata::{
-    Annotated, Batch, Bucket, Catalog, CatalogError, Completion, Deletion, DeletionDone, Family, KeyValue,
-    KeyValueError, NewAnnotation, NewPart, NewVersion, Step, Upload, Visit,
+    Amended, Amendment, Annotated, Batch, Bucket, Catalog, CatalogError, Completion, Deletion, DeletionDone, Family,
+    KeyValue, KeyValueError, NewAnnotation, NewPart, NewVersion, Step, Upload, Visit,
 };
 
 /// Bytes that differ from call to call and are the same in every run.
@@ -129,6 +129,9 @@ pub(crate) fn facts(mark: u8, content: Content, bytes: u64) -> ObjectFacts {
         tags: Tags::default(),
         content,
         annotations: AnnotationSum::default(),
+        owner: kernel::AccountId::HOME,
+        acl: None,
+        protection: kernel::Protection::default(),
     }
 }
 
@@ -264,6 +267,17 @@ impl Lake {
         self.catalog.version(bucket.id, &key(text), name).await.expect("a read")
     }
 
+    pub(crate) async fn retag(
+        &self,
+        bucket: &Bucket,
+        text: &str,
+        name: Option<VersionName>,
+        tags: Tags,
+    ) -> Result<Version, CatalogError> {
+        let of = Amended { key: &key(text), name, only_if: None, now: self.now(), by: BY };
+        self.catalog.amend_object(bucket, of, &Amendment::Tags(tags)).await
+    }
+
     pub(crate) fn new_upload(&self, text: &str) -> Upload {
         Upload {
             id: self.upload_id(),
@@ -275,6 +289,9 @@ impl Lake {
             algorithm: ChecksumAlgorithm::Crc64Nvme,
             full_object: true,
             checksum_chosen: false,
+            owner: AccountId::HOME,
+            acl: None,
+            protection: Protection::default(),
         }
     }
 

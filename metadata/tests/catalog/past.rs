@@ -128,8 +128,7 @@ impl Remembered {
                 if let Some(name) = self.picked(text, pick)
                     && self.model.retag(KEYS[text], Some(name), tags("new"))
                 {
-                    let (text, now) = (key(KEYS[text]), self.lake.now());
-                    let tagged = self.lake.catalog.set_object_tags(bucket, &text, Some(name), tags("new"), now, BY);
+                    let tagged = self.lake.retag(bucket, KEYS[text], Some(name), tags("new"));
                     tagged.await.expect("an object");
                 }
             }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use futures::future::join_all;
 use kernel::{EtagCondition, VersionName, Versioning, WriteCondition};
-use metadata::{Catalog, CatalogError};
+use metadata::{Amended, Amendment, Catalog, CatalogError};
 use proptest::prelude::*;
 
 use crate::audit::{audit_and_sweep, current, replay};
@@ -47,7 +47,13 @@ fn whatever_the_catalogue_does_may_move_between_threads() {
         let text = key("k");
         let put = lake.new_version(&text, 1, lake.body(1, 1, false), &ANY);
         movable(lake.catalog.put(&bucket, put)).await.expect("a put");
-        movable(lake.catalog.set_object_tags(&bucket, &text, None, tags("t"), lake.now(), BY)).await.expect("a change");
+        movable(lake.catalog.amend_object(
+            &bucket,
+            Amended { key: &text, name: None, only_if: None, now: lake.now(), by: BY },
+            &Amendment::Tags(tags("t")),
+        ))
+        .await
+        .expect("a change");
         let scan = metadata::VersionScan { bucket: bucket.id, prefix: "", delimiter: None, after: None, limit: 1 };
         movable(lake.catalog.list_versions(scan)).await.expect("a listing");
         let new = lake.new_annotation("a", 1, lake.body(1, 1, true));
@@ -220,7 +226,14 @@ async fn act(lake: &Lake, gateway: &Catalog, deed: Deed, pieces: usize) {
             let Some(metadata::Row::Item((version, _))) = row else { return };
             gateway.delete(&bucket, lake.deletion(&text, Some(version.name()), &ANY)).await.map(|_| ())
         }
-        Deed::Tag => gateway.set_object_tags(&bucket, &text, None, tags("t"), lake.now(), BY).await.map(|_| ()),
+        Deed::Tag => gateway
+            .amend_object(
+                &bucket,
+                Amended { key: &text, name: None, only_if: None, now: lake.now(), by: BY },
+                &Amendment::Tags(tags("t")),
+            )
+            .await
+            .map(|_| ()),
         Deed::Set(versioning) => gateway.set_versioning(&bucket, versioning, lake.now(), BY).await.map(|_| ()),
     };
     let given_way = |error: &CatalogError| {

@@ -59,8 +59,7 @@ fn tags_of_a_marker_or_of_nothing_cannot_be_set() {
     run(async {
         let lake = Lake::new().await;
         let bucket = lake.create("bucket", Versioning::Enabled).await;
-        let text = key("k");
-        let set = || lake.catalog.set_object_tags(&bucket, &text, None, tags("t"), lake.now(), BY);
+        let set = || lake.retag(&bucket, "k", None, tags("t"));
         assert!(matches!(set().await, Err(CatalogError::VersionGone)));
         lake.delete(&bucket, "k", None).await;
         assert!(matches!(set().await, Err(CatalogError::VersionGone)));

@@ -30,6 +30,9 @@ fn facts() -> Standing {
         tags: Tags::default(),
         content: Content::Parts { list: UploadId::from_bytes([2; 16]), count: 1 },
         annotations: AnnotationSum::default(),
+        owner: kernel::AccountId::HOME,
+        acl: None,
+        protection: kernel::Protection::default(),
     }))
 }
 

@@ -20,6 +20,9 @@ fn info() -> ObjectInfo {
         tags: Tags::new([("t".to_owned(), "v".to_owned())], Tags::OBJECT_MAX).expect("tags"),
         content: Content::Parts { list: UploadId::from_bytes([2; 16]), count: 2 },
         annotations: AnnotationSum::default(),
+        owner: kernel::AccountId::HOME,
+        acl: None,
+        protection: kernel::Protection::default(),
     };
     let version = Version {
         key: ObjectKey::new("k").expect("a key"),

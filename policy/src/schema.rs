@@ -1,0 +1,83 @@
+//! The vocabulary of policies: what entities and actions there are, and what is known of them.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
+
+use crate::action::{Action, Resource};
+
+/// Entities, and what the control plane asks.
+const ENTITIES: &str = include_str!("lake.cedarschema");
+
+/// The whole schema, in Cedar's own words.
+pub fn schema_text() -> String {
+    // The namespace is closed behind the actions.
+    let mut text = ENTITIES.trim_end().trim_end_matches('}').to_owned();
+    for action in Action::ALL {
+        let (group, resource) = (action.group(), action.resource());
+        let on = match resource {
+            Resource::Lake => "Lake",
+            Resource::Bucket => "Bucket",
+            Resource::Object => "Object",
+        };
+        let written = writeln!(
+            text,
+            "  action \"{}\" in [{}] appliesTo {{\n    principal: [User, Role, Service, Anonymous], resource: [{on}], context: {}\n  }};",
+            action.name(),
+            group.name(),
+            group.context(),
+        );
+        debug_assert!(written.is_ok(), "a text takes every line");
+    }
+    text.push_str("}\n");
+    text
+}
+
+static SCHEMA: LazyLock<Result<Schema, String>> = LazyLock::new(|| {
+    let (schema, warnings) = Schema::from_cedarschema_str(&schema_text()).map_err(|error| error.to_string())?;
+    match warnings.map(|warning| warning.to_string()).next() {
+        Some(warning) => Err(warning),
+        None => Ok(schema),
+    }
+});
+
+/// What is wrong with policies, if anything. A warning counts: a policy that can never apply is a mistake that nobody
+/// notices, and one that is impossible does nothing.
+pub(crate) fn faults(policies: &PolicySet) -> Vec<String> {
+    let schema = match &*SCHEMA {
+        Ok(schema) => schema.clone(),
+        Err(error) => return vec![error.clone()],
+    };
+    let result = Validator::new(schema).validate(policies, ValidationMode::Strict);
+    let errors = result.validation_errors().map(ToString::to_string);
+    errors.chain(result.validation_warnings().map(ToString::to_string)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_holds_every_action() {
+        let schema = SCHEMA.as_ref().expect("the schema is one");
+        let actions: Vec<String> = schema.actions().map(|uid| uid.id().unescaped().to_owned()).collect();
+        for action in Action::ALL {
+            assert!(actions.iter().any(|known| known == action.name()), "{action:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_never_apply_is_a_fault() {
+        let fault_of = |text: &str| faults(&text.parse().expect("a policy"));
+        assert_eq!(fault_of("permit (principal, action, resource);"), [""; 0]);
+        for bad in [
+            r#"permit (principal is Lake::User, action == Lake::Action::"s3:GetObject", resource is Lake::Bucket);"#,
+            r#"permit (principal, action == Lake::Action::"s3:GetObjekt", resource);"#,
+            r#"forbid (principal, action in Lake::Action::"read", resource is Lake::Object) when { resource.sise > 1 };"#,
+            r#"forbid (principal, action in Lake::Action::"read", resource is Lake::Object) when { false };"#,
+        ] {
+            assert!(!fault_of(bad).is_empty(), "{bad}");
+        }
+    }
+}

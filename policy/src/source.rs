@@ -1,0 +1,226 @@
+//! Policies as they are stored: one text, parsed, validated, and known by whom and what its policies concern.
+//!
+//! Cedar looks at every policy it is given. So a decision is given those alone whose head can match: what the head says
+//! of action, bucket and caller is read once, when the text comes in.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cedar_policy::{
+    ActionConstraint, Effect, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint,
+};
+
+use crate::action::{Action, Group};
+use crate::atom::Atom;
+use crate::schema;
+
+/// Bytes of one text. Source: AWS bounds a bucket policy at 20 KB; Cedar texts hold many policies.
+pub const TEXT_BYTES_MAX: usize = 256 << 10;
+/// Policies of one text.
+pub const POLICIES_MAX: usize = 1_000;
+
+/// Why a text is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyFault {
+    /// Too long.
+    #[error("the text has {bytes} bytes, at most {max} are allowed")]
+    TooLong {
+        /// Its bytes.
+        bytes: usize,
+        /// The most allowed.
+        max: usize,
+    },
+    /// Too many policies.
+    #[error("the text holds {count} policies, at most {max} are allowed")]
+    TooMany {
+        /// Its policies.
+        count: usize,
+        /// The most allowed.
+        max: usize,
+    },
+    /// Not in the language it should be in.
+    #[error("line {line}, column {column}: {reason}")]
+    Syntax {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in bytes.
+        column: usize,
+        /// For people.
+        reason: String,
+    },
+    /// It is well-formed, and means nothing or something that cannot be.
+    #[error("{0}")]
+    Meaning(String),
+}
+
+/// Where the byte `at` of a text stands.
+pub(crate) fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let column = before.rfind('\n').map_or(before.len(), |newline| before.len() - newline - 1) + 1;
+    (line, column)
+}
+
+/// Whom a policy's head lets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Callers {
+    Any,
+    /// Callers of this type.
+    Type(String),
+    /// This entity and what is in it.
+    Within(EntityUid),
+}
+
+/// A policy, and what its head says.
+#[derive(Debug, Clone)]
+pub(crate) struct Compiled {
+    pub(crate) policy: Policy,
+    actions: Option<BTreeSet<&'static str>>,
+    /// The only bucket it concerns; none for any.
+    bucket: Option<String>,
+    callers: Callers,
+    /// What must be found out before Cedar is asked.
+    pub(crate) atoms: Vec<Arc<Atom>>,
+}
+
+/// Policies from one text.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    hash: [u8; 32],
+    policies: Vec<Compiled>,
+}
+
+impl Source {
+    /// Policies in Cedar. `name` tells where they are from; their ids begin with it.
+    ///
+    /// # Errors
+    /// [`PolicyFault`]: nothing with an error or a warning is taken.
+    pub fn cedar(name: &str, text: &str) -> Result<Self, PolicyFault> {
+        bounded(text)?;
+        let set: PolicySet = text.parse().map_err(|error| syntax(text, &error))?;
+        if set.templates().next().is_some() {
+            return Err(PolicyFault::Meaning("templates are not used here: write the policy out".to_owned()));
+        }
+        let mut faults = schema::faults(&set).into_iter();
+        if let Some(fault) = faults.next() {
+            return Err(PolicyFault::Meaning(fault));
+        }
+        let mut named = BTreeSet::new();
+        let mut policies = Vec::new();
+        for policy in set.policies() {
+            let id = policy.annotation("id").map_or_else(|| policy.id().to_string(), str::to_owned);
+            if !named.insert(id.clone()) {
+                return Err(PolicyFault::Meaning(format!("two policies have the id `{id}`")));
+            }
+            policies.push(Compiled::new(policy.new_id(PolicyId::new(format!("{name}#{id}"))), Vec::new()));
+        }
+        Self::of(name, text, policies)
+    }
+
+    pub(crate) fn of(name: &str, text: &str, policies: Vec<Compiled>) -> Result<Self, PolicyFault> {
+        if policies.len() > POLICIES_MAX {
+            return Err(PolicyFault::TooMany { count: policies.len(), max: POLICIES_MAX });
+        }
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest.as_ref());
+        Ok(Self { name: name.to_owned(), hash, policies })
+    }
+
+    /// Where its policies are from.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// SHA-256 of the text: policies with the same hash decide the same.
+    pub fn hash(&self) -> &[u8; 32] {
+        &self.hash
+    }
+
+    /// The policies, in Cedar, as they are asked.
+    pub fn to_cedar(&self) -> String {
+        let texts = self.policies.iter().filter_map(|compiled| compiled.policy.to_cedar());
+        texts.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The policies whose heads can match.
+    pub(crate) fn concerning<'s>(
+        &'s self,
+        action: Action,
+        bucket: Option<&'s str>,
+        caller: &'s CallerScope,
+    ) -> impl Iterator<Item = &'s Compiled> {
+        self.policies.iter().filter(move |compiled| compiled.concerns(action, bucket, caller))
+    }
+}
+
+/// A caller as heads of policies see it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct CallerScope {
+    pub(crate) uid: EntityUid,
+    /// What it is in, the groups of groups included.
+    pub(crate) within: Vec<EntityUid>,
+}
+
+impl Compiled {
+    pub(crate) fn new(policy: Policy, atoms: Vec<Arc<Atom>>) -> Self {
+        let actions = match policy.action_constraint() {
+            ActionConstraint::Any => None,
+            ActionConstraint::In(uids) => Some(uids.iter().flat_map(actions_of).collect()),
+            ActionConstraint::Eq(uid) => Some(actions_of(&uid).collect()),
+        };
+        let bucket = match policy.resource_constraint() {
+            ResourceConstraint::In(uid) | ResourceConstraint::Eq(uid) | ResourceConstraint::IsIn(_, uid) => {
+                (uid.type_name().basename() == "Bucket").then(|| uid.id().unescaped().to_owned())
+            }
+            ResourceConstraint::Any | ResourceConstraint::Is(_) => None,
+        };
+        let callers = match policy.principal_constraint() {
+            PrincipalConstraint::Any => Callers::Any,
+            PrincipalConstraint::Is(name) => Callers::Type(name.to_string()),
+            PrincipalConstraint::In(uid) | PrincipalConstraint::Eq(uid) | PrincipalConstraint::IsIn(_, uid) => {
+                Callers::Within(uid)
+            }
+        };
+        Self { policy, actions, bucket, callers, atoms }
+    }
+
+    fn concerns(&self, action: Action, bucket: Option<&str>, caller: &CallerScope) -> bool {
+        self.actions.as_ref().is_none_or(|actions| actions.contains(action.name()))
+            && self.bucket.as_deref().is_none_or(|only| Some(only) == bucket)
+            && match &self.callers {
+                Callers::Any => true,
+                Callers::Type(name) => caller.uid.type_name().to_string() == *name,
+                Callers::Within(uid) => caller.uid == *uid || caller.within.contains(uid),
+            }
+    }
+
+    pub(crate) fn forbids(&self) -> bool {
+        self.policy.effect() == Effect::Forbid
+    }
+}
+
+/// The actions that an action or a group of them in a policy's head stands for.
+fn actions_of(uid: &EntityUid) -> impl Iterator<Item = &'static str> {
+    let named = uid.id().unescaped().to_owned();
+    let group = Group::ALL.into_iter().find(|group| group.name() == named);
+    Action::ALL
+        .into_iter()
+        .filter(move |action| action.name() == named || Some(action.group()) == group)
+        .map(Action::name)
+}
+
+pub(crate) fn bounded(text: &str) -> Result<(), PolicyFault> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(PolicyFault::TooLong { bytes: text.len(), max: TEXT_BYTES_MAX });
+    }
+    Ok(())
+}
+
+fn syntax(text: &str, errors: &cedar_policy::ParseErrors) -> PolicyFault {
+    use miette::Diagnostic as _;
+    let at = errors.labels().and_then(|mut labels| labels.next()).map_or(0, |label| label.offset());
+    let (line, column) = position(text, at);
+    PolicyFault::Syntax { line, column, reason: errors.to_string() }
+}

@@ -1,0 +1,2 @@
+//! Proofs about policies.
+fn main() {}
