@@ -21,6 +21,7 @@ use storage::Hint;
 use crate::facts::BucketFacts;
 use crate::get::{ATTEMPTS_MAX, open_extent};
 use crate::ingest::{Ingested, Source};
+use crate::leave::Sought;
 use crate::request::Body;
 use crate::{Bytestream, Engine, Error, Fault, Missing, Result};
 
@@ -226,8 +227,8 @@ impl Engine {
     /// Asks for leave and finds the version.
     async fn annotated(&self, caller: &Caller, action: Action, place: &AnnotationPlace) -> Result<Found> {
         let facts = self.bucket_facts(&place.bucket).await?;
-        let permit = self.permit(caller, action, &facts, Some((&place.key, place.version)))?;
-        let version = self.find(&permit, &facts, &place.key, place.version).await?;
+        let sought = Sought::now(&place.key, place.version);
+        let (permit, version) = self.permit_found(caller, action, &facts, sought).await?;
         Ok(Found { permit, facts, version })
     }
 

@@ -6,6 +6,7 @@ use metadata::{Bucket, NewBucket};
 use policy::{Action, BucketView, Permit};
 
 use crate::facts::BucketFacts;
+use crate::leave::Ask;
 use crate::{BucketInfo, CreateBucket, Engine, Error, Missing, Result};
 
 pub(crate) fn info(bucket: &Bucket) -> BucketInfo {
@@ -57,7 +58,7 @@ impl Engine {
             block: PublicAccessBlock::default(),
             revision: Sequence::ZERO,
         };
-        self.decide(caller, action, Some(bucket), None)
+        self.ask(caller, Ask { bucket: Some(bucket), tags: Some(tags), ..Ask::lake(action) })
     }
 
     /// What is known of a bucket.

@@ -6,6 +6,7 @@ use policy::Action;
 use crate::annotations::carried::Annotations;
 use crate::facts::BucketFacts;
 use crate::ingest::{Announced, Source};
+use crate::leave::Sought;
 use crate::put::Target;
 use crate::{
     Attributes, Copied, CopyObject, CopySource, Engine, Error, Fault, GetObject, ObjectRead, Result, Selection, Unmet,
@@ -19,7 +20,7 @@ impl Engine {
     /// an object to itself that changes nothing, and for a source beyond 5 GiB.
     pub async fn copy_object(&self, caller: &Caller, copy: CopyObject) -> Result<Copied> {
         let facts = self.bucket_facts(&copy.bucket).await?;
-        let permit = self.permit(caller, Action::PutObject, &facts, Some((&copy.key, None)))?;
+        let permit = self.permit(caller, Action::PutObject, &facts, Some(&copy.key))?;
         self.expect(&permit, &facts, &copy.key, &copy.condition).await?;
         let onto_itself = copy.source.bucket == copy.bucket && copy.source.key == copy.key;
         let changes_nothing = copy.replace_metadata.is_none()
@@ -50,12 +51,24 @@ impl Engine {
             true => Some(self.annotations_to_carry(caller, &copy, &facts, read.info.version.id).await?),
             false => None,
         };
+        if copy.replace_tags.is_none() && !tags.is_empty() {
+            self.may_read_tags(caller, &copy.source).await?;
+        }
         let attributes =
             Attributes { headers, metadata, tags, acl: copy.acl.clone(), protection: copy.protection.clone() };
+        self.permit_write(caller, &facts, &copy.key, &attributes)?;
         let target = Target { key: copy.key, attributes, condition: copy.condition, annotations };
         let source = Source { stream: read.body, bytes, announced: Announced::default(), algorithm };
         let written = self.write(permit, facts, target, source).await?;
         Ok(Copied { written, source_version })
+    }
+
+    /// Asks for leave to read the tags of the source, which the copy takes over.
+    async fn may_read_tags(&self, caller: &Caller, source: &CopySource) -> Result<()> {
+        let facts = self.bucket_facts(&source.bucket).await?;
+        let action = if source.version.is_some() { Action::GetObjectVersionTagging } else { Action::GetObjectTagging };
+        self.permit_found(caller, action, &facts, Sought::now(&source.key, source.version)).await?;
+        Ok(())
     }
 
     /// Asks for leave to read the annotations of the source, and to write them.
@@ -69,8 +82,8 @@ impl Engine {
         let CopySource { bucket, key, version: name, .. } = &copy.source;
         let source = self.bucket_facts(bucket).await?;
         let action = if name.is_some() { Action::GetObjectVersionAnnotation } else { Action::GetObjectAnnotation };
-        let permit = self.permit(caller, action, &source, Some((key, *name)))?;
-        self.permit(caller, Action::PutObjectAnnotation, target, Some((&copy.key, None)))?;
+        let (permit, _) = self.permit_found(caller, action, &source, Sought::now(key, *name)).await?;
+        self.permit(caller, Action::PutObjectAnnotation, target, Some(&copy.key))?;
         Ok(Annotations { permit, version })
     }
 

@@ -6,6 +6,7 @@ use metadata::Deletion;
 use policy::Action;
 
 use crate::facts::BucketFacts;
+use crate::leave::{Ask, Sought};
 use crate::{DeleteObject, Deleted, Engine, Result};
 
 /// Deletions of one request that are under way at a time; the commit thread groups them.
@@ -19,7 +20,8 @@ impl Engine {
     pub async fn delete_object(&self, caller: &Caller, delete: DeleteObject) -> Result<Deleted> {
         let action = if delete.version.is_some() { Action::DeleteObjectVersion } else { Action::DeleteObject };
         let facts = self.bucket_facts(&delete.bucket).await?;
-        let permit = self.permit(caller, action, &facts, Some((&delete.key, delete.version)))?;
+        let (ask, sought) = (Ask::bucket(action, &facts), Sought::now(&delete.key, delete.version));
+        let permit = self.permit_whether_found(caller, ask, &facts, sought).await?;
         let by = &caller.to_string();
         let delete = &delete;
         let remove = |facts: BucketFacts| async move {

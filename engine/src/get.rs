@@ -4,15 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use kernel::{
-    ByteRange, Caller, Checksum, Content, Extent, Freshness, ObjectFacts, ObjectKey, Part, Standing, UploadId, Version,
-    VersionName,
-};
+use kernel::{ByteRange, Caller, Checksum, Content, Extent, Freshness, ObjectFacts, Part, UploadId};
 use metadata::Catalog;
 use policy::{Action, Permit};
 use storage::BlobStore;
 
-use crate::facts::BucketFacts;
+use crate::leave::Sought;
 use crate::{
     Bytestream, Engine, Error, Fault, GetObject, Missing, ObjectInfo, ObjectParts, ObjectRead, Result, Selection, Unmet,
 };
@@ -65,16 +62,13 @@ impl Engine {
     /// Finds the version, asks for leave, judges the conditions and works out the bytes.
     async fn look(&self, caller: &Caller, action: Action, get: &GetObject) -> Result<(Permit, ObjectInfo)> {
         let facts = self.bucket_facts(&get.bucket).await?;
-        let permit = self.permit(caller, action, &facts, Some((&get.key, get.version)))?;
         let as_of = match (get.as_of, get.version) {
             (Some(_), Some(_)) => return Err(Error::Invalid(Fault::Request(TWO_MOMENTS.to_owned()))),
-            (Some(as_of), None) => Some(self.moment(&permit, &facts, as_of).await?),
+            (Some(as_of), None) => Some(self.moment(caller, &facts, as_of).await?),
             (None, _) => None,
         };
-        let version = match as_of {
-            Some(at) => self.find_as_of(&permit, &facts, &get.key, at).await?,
-            None => self.find(&permit, &facts, &get.key, get.version).await?,
-        };
+        let sought = Sought { key: &get.key, name: get.version, as_of };
+        let (permit, version) = self.permit_found(caller, action, &facts, sought).await?;
         let object = version.object().ok_or(Error::Bug("a marker was found where an object was sought"))?;
         match get.condition.judge(&object.etag, version.modified) {
             Freshness::Wanted => {}
@@ -90,28 +84,6 @@ impl Engine {
             Content::Whole(_) => None,
         };
         Ok((permit, ObjectInfo { version, versioned: facts.versioned(), as_of, range, part_checksum, parts }))
-    }
-
-    /// The object under a key, or under one of its versions.
-    pub(crate) async fn find(
-        &self,
-        _permit: &Permit,
-        facts: &BucketFacts,
-        key: &ObjectKey,
-        name: Option<VersionName>,
-    ) -> Result<Version> {
-        let found = self.catalog.version(facts.id, key, name).await?;
-        match (found, name) {
-            (Some(version), Some(name)) if matches!(version.standing, Standing::Marker) => {
-                Err(Error::Invalid(Fault::Marker { version: name, modified: version.modified }))
-            }
-            (Some(version), None) if matches!(version.standing, Standing::Marker) => {
-                Err(Error::NotFound(Missing::Key { marker: Some(version.name()) }))
-            }
-            (Some(version), _) => Ok(version),
-            (None, Some(_)) => Err(Error::NotFound(Missing::Version)),
-            (None, None) => Err(Error::NotFound(Missing::Key { marker: None })),
-        }
     }
 
     async fn select(
@@ -208,7 +180,7 @@ impl Engine {
 }
 
 fn read_action(get: &GetObject) -> Action {
-    if get.version.is_some() { Action::GetObjectVersion } else { Action::GetObject }
+    if get.version.is_some() || get.as_of.is_some() { Action::GetObjectVersion } else { Action::GetObject }
 }
 
 /// A walk over a part list, one part's bytes at a time.

@@ -22,7 +22,9 @@ mod facts;
 mod get;
 mod history;
 mod ingest;
+mod leave;
 mod list;
+mod policies;
 mod put;
 mod quota;
 mod request;
@@ -35,9 +37,9 @@ mod website;
 
 use std::sync::Arc;
 
-use kernel::{Annotation, Caller, Clock, Entropy, ObjectKey, Region, SiteName, Unexpected, VersionName};
+use kernel::{Annotation, Clock, Entropy, Region, SiteName, Unexpected};
 use metadata::{Catalog, CatalogError};
-use policy::{Action, BucketView, Judge, ObjectView, Permit, Policies, Question};
+use policy::{Judge, Permit};
 use storage::{BlobStore, StorageError};
 use tokio::sync::Semaphore;
 
@@ -60,6 +62,7 @@ pub use sweep::{Sweep, SweepSettings};
 pub use website::{Redirect, Step, Target, Visit, WebsiteRoutes};
 
 use facts::BucketFacts;
+use policies::BucketPolicies;
 
 /// What an operator may tune. None of it is known to any stored format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +109,7 @@ pub struct Engine {
     settings: EngineSettings,
     batch_room: Arc<Semaphore>,
     judge: Judge,
+    bucket_policies: BucketPolicies,
 }
 
 impl Engine {
@@ -122,35 +126,8 @@ impl Engine {
             settings,
             batch_room: batch::room(),
             judge: Judge::default(),
+            bucket_policies: BucketPolicies::default(),
         })
-    }
-
-    /// Asks for leave to do something with a bucket, or with a key in it.
-    fn permit(
-        &self,
-        caller: &Caller,
-        action: Action,
-        bucket: &BucketFacts,
-        object: Option<(&ObjectKey, Option<VersionName>)>,
-    ) -> Result<Permit> {
-        let object = object.map(|(key, version)| ObjectView { key, version, facts: None });
-        self.decide(caller, action, Some(bucket.view()), object)
-    }
-
-    /// Asks for leave to do something with the lake as a whole.
-    fn permit_lake(&self, caller: &Caller, action: Action) -> Result<Permit> {
-        self.decide(caller, action, None, None)
-    }
-
-    fn decide(
-        &self,
-        caller: &Caller,
-        action: Action,
-        bucket: Option<BucketView<'_>>,
-        object: Option<ObjectView<'_>>,
-    ) -> Result<Permit> {
-        let question = Question { caller, action, bucket, object, identity: None, tags: None, now: self.clock.now() };
-        Ok(self.judge.decide(&question, &Policies::default())?)
     }
 
     /// Makes a change that rests on a permit. When the bucket changed since the permit was given, the catalogue has
@@ -169,8 +146,10 @@ impl Engine {
             match change(facts.clone()).await {
                 Err(CatalogError::BucketGone) => {
                     facts = self.bucket_facts(facts.name()).await?;
-                    let object = permit.key().map(|key| (key, permit.version()));
-                    self.permit(permit.caller(), permit.action(), &facts, object)?;
+                    // What the request would set is not known here, so whoever policies bind asks anew.
+                    if permit.caller().principal().is_some() || permit.caller().is_anonymous() {
+                        return Err(Error::Busy);
+                    }
                 }
                 changed => return Ok((changed?, facts)),
             }

@@ -31,7 +31,7 @@ impl Engine {
     /// `NotFound`, `Denied`; of the past also `Invalid` and `Removed`.
     pub async fn list_objects(&self, caller: &Caller, list: ListObjects) -> Result<ObjectPage> {
         let facts = self.bucket_facts(&list.bucket).await?;
-        let permit = self.permit(caller, Action::ListBucket, &facts, None)?;
+        self.permit(caller, Action::ListBucket, &facts, None)?;
         let scan = ObjectScan {
             bucket: facts.id,
             prefix: &list.prefix,
@@ -44,7 +44,7 @@ impl Engine {
             let next = page.entries.last().filter(|_| page.truncated).map(name).map(str::to_owned);
             return Ok(ObjectPage { page, next, as_of: None });
         };
-        let at = self.moment(&permit, &facts, as_of).await?;
+        let at = self.moment(caller, &facts, as_of).await?;
         let PastListing { rows, next } = self.catalog.list_objects_as_of(&facts, scan, at).await?;
         let page = page(Listing { rows, truncated: next.is_some() }, |version| version);
         Ok(ObjectPage { page, next, as_of: Some(at) })

@@ -11,6 +11,7 @@ use storage::Hint;
 use crate::annotations::carried::{Annotations, Carried};
 use crate::facts::BucketFacts;
 use crate::ingest::{Ingested, Source};
+use crate::leave::Ask;
 use crate::{Attributes, Engine, Error, PutObject, Result, Written};
 
 /// What a write needs besides its bytes.
@@ -37,7 +38,7 @@ impl Engine {
     /// `Denied`; none of them changes anything.
     pub async fn put_object(&self, caller: &Caller, put: PutObject) -> Result<Written> {
         let facts = self.bucket_facts(&put.bucket).await?;
-        let permit = self.permit(caller, Action::PutObject, &facts, Some((&put.key, None)))?;
+        let permit = self.permit_write(caller, &facts, &put.key, &put.attributes)?;
         let PutObject { key, attributes, condition, body, algorithm, .. } = put;
         let target = Target { key, attributes, condition, annotations: None };
         self.expect(&permit, &facts, &target.key, &target.condition).await?;
@@ -51,7 +52,24 @@ impl Engine {
     /// `NotFound` (bucket), `Denied`.
     pub async fn may_put_object(&self, caller: &Caller, bucket: &BucketName, key: &ObjectKey) -> Result<()> {
         let facts = self.bucket_facts(bucket).await?;
-        self.permit(caller, Action::PutObject, &facts, Some((key, None))).map(|_| ())
+        self.permit(caller, Action::PutObject, &facts, Some(key)).map(|_| ())
+    }
+
+    /// Asks for leave to write an object with all that is stored beside its bytes: whoever gives it tags needs leave for
+    /// these too.
+    pub(crate) fn permit_write(
+        &self,
+        caller: &Caller,
+        facts: &BucketFacts,
+        key: &ObjectKey,
+        attributes: &Attributes,
+    ) -> Result<Permit> {
+        let ask = |action| self.ask(caller, Ask::key(action, facts, key).with_tags(&attributes.tags));
+        let permit = ask(Action::PutObject)?;
+        if !attributes.tags.is_empty() {
+            ask(Action::PutObjectTagging)?;
+        }
+        Ok(permit)
     }
 
     /// Takes the bytes in and makes them a version.

@@ -5,6 +5,7 @@ use metadata::{Amended, Amendment};
 use policy::Action;
 
 use crate::facts::BucketFacts;
+use crate::leave::{Ask, Sought};
 use crate::{Engine, Error, Missing, Result};
 
 impl Engine {
@@ -21,8 +22,8 @@ impl Engine {
     ) -> Result<(Version, bool)> {
         let facts = self.bucket_facts(bucket).await?;
         let action = if version.is_some() { Action::GetObjectVersionTagging } else { Action::GetObjectTagging };
-        let permit = self.permit(caller, action, &facts, Some((key, version)))?;
-        Ok((self.find(&permit, &facts, key, version).await?, facts.versioned()))
+        let (_, version) = self.permit_found(caller, action, &facts, Sought::now(key, version)).await?;
+        Ok((version, facts.versioned()))
     }
 
     /// Replaces the tags of an object; an empty set removes them.
@@ -44,8 +45,10 @@ impl Engine {
             (false, None) => Action::PutObjectTagging,
             (false, Some(_)) => Action::PutObjectVersionTagging,
         };
-        let permit = self.permit(caller, action, &facts, Some((key, version)))?;
-        self.find(&permit, &facts, key, version).await?;
+        let sought = Sought::now(key, version);
+        self.permit_found(caller, action, &facts, sought).await?;
+        let ask = Ask::bucket(action, &facts).with_tags(&tags);
+        let permit = self.permit_whether_found(caller, ask, &facts, sought).await?;
         let by = &caller.to_string();
         let amendment = &Amendment::Tags(tags);
         let replace = |facts: BucketFacts| async move {

@@ -34,7 +34,7 @@ impl Engine {
     /// `Invalid` when the checksum's algorithm and type do not go together; `NotFound`, `Denied`.
     pub async fn create_upload(&self, caller: &Caller, create: CreateUpload) -> Result<UploadInfo> {
         let facts = self.bucket_facts(&create.bucket).await?;
-        let permit = self.permit(caller, Action::PutObject, &facts, Some((&create.key, None)))?;
+        let permit = self.permit_write(caller, &facts, &create.key, &create.attributes)?;
         let (algorithm, full_object) = checksum_of_upload(create.checksum)?;
         let started = self.clock.now();
         let upload = Upload {
@@ -192,7 +192,7 @@ impl Engine {
         name: &UploadName,
     ) -> Result<(Permit, BucketFacts, Upload)> {
         let facts = self.bucket_facts(&name.bucket).await?;
-        let permit = self.permit(caller, action, &facts, Some((&name.key, None)))?;
+        let permit = self.permit(caller, action, &facts, Some(&name.key))?;
         let upload = self.catalog.upload(facts.id, &name.key, name.id).await?;
         Ok((permit, facts, upload.ok_or(Error::NotFound(Missing::Upload))?))
     }
@@ -265,7 +265,7 @@ impl Engine {
     async fn completed_before(&self, caller: &Caller, complete: &CompleteUpload) -> Result<Written> {
         let facts = self.bucket_facts(&complete.upload.bucket).await?;
         let (key, id) = (&complete.upload.key, complete.upload.id);
-        self.permit(caller, Action::PutObject, &facts, Some((key, None)))?;
+        self.permit(caller, Action::PutObject, &facts, Some(key))?;
         let gone = || Error::NotFound(Missing::Upload);
         let version = self.catalog.completed_version(facts.id, key, id).await?.ok_or_else(gone)?;
         let object = version.object().ok_or_else(gone)?;

@@ -1,0 +1,180 @@
+//! Leave: how permits are asked for.
+//!
+//! A decision rests on facts: those of the bucket, and of the version where there is one. So the version is found first,
+//! and what was found is shown to nobody before the judge has spoken: a caller who may not is told so whether the object
+//! exists or not, and that there is none is told only to who may list the bucket, as in S3. Root and the lake itself are
+//! bound by no policy, and nothing is looked up for them.
+
+use kernel::{Caller, ObjectKey, Sequence, Tags, Version, VersionName, Who};
+use policy::{Action, BucketView, ObjectView, Permit, Policies, Question, VersionView};
+
+use crate::facts::BucketFacts;
+use crate::{Engine, Error, Fault, Missing, Result};
+
+/// What leave is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    /// What to do.
+    pub(crate) action: Action,
+    /// The bucket it concerns, as it is or as it will be.
+    pub(crate) bucket: Option<BucketView<'a>>,
+    /// What the bucket's own policies are made from; none for a bucket that is yet to be made.
+    pub(crate) facts: Option<&'a BucketFacts>,
+    /// The object it concerns.
+    pub(crate) object: Option<ObjectView<'a>>,
+    /// The ARN of the identity it concerns.
+    pub(crate) identity: Option<&'a str>,
+    /// The tags that the request sets.
+    pub(crate) tags: Option<&'a Tags>,
+}
+
+impl<'a> Ask<'a> {
+    /// For something with the lake as a whole.
+    pub(crate) fn lake(action: Action) -> Self {
+        Self { action, bucket: None, facts: None, object: None, identity: None, tags: None }
+    }
+
+    /// For something with a bucket.
+    pub(crate) fn bucket(action: Action, facts: &'a BucketFacts) -> Self {
+        Self { bucket: Some(facts.view()), facts: Some(facts), ..Self::lake(action) }
+    }
+
+    /// For something with a key, of which nothing is known or need be.
+    pub(crate) fn key(action: Action, facts: &'a BucketFacts, key: &'a ObjectKey) -> Self {
+        let object = Some(ObjectView { key, version: None, facts: None });
+        Self { object, ..Self::bucket(action, facts) }
+    }
+
+    /// With the tags that the request sets.
+    pub(crate) fn with_tags(self, tags: &'a Tags) -> Self {
+        Self { tags: Some(tags), ..self }
+    }
+}
+
+/// Where an object is sought.
+#[derive(Clone, Copy)]
+pub(crate) struct Sought<'a> {
+    /// The key.
+    pub(crate) key: &'a ObjectKey,
+    /// The version; none for the current one.
+    pub(crate) name: Option<VersionName>,
+    /// The change as of which it is sought; not together with `name`.
+    pub(crate) as_of: Option<Sequence>,
+}
+
+impl<'a> Sought<'a> {
+    /// The current object of a key, or one of its versions.
+    pub(crate) fn now(key: &'a ObjectKey, name: Option<VersionName>) -> Self {
+        Self { key, name, as_of: None }
+    }
+}
+
+/// Whether policies bind a caller.
+fn is_bound(caller: &Caller) -> bool {
+    matches!(caller.who(), Who::Anonymous | Who::Principal(_))
+}
+
+impl Engine {
+    /// Asks for leave.
+    pub(crate) fn ask(&self, caller: &Caller, ask: Ask<'_>) -> Result<Permit> {
+        let Ask { action, bucket, facts, object, identity, tags } = ask;
+        let question = Question { caller, action, bucket, object, identity, tags, now: self.clock.now() };
+        if !is_bound(caller) {
+            return Ok(self.judge.decide(&question, &Policies::default())?);
+        }
+        let resource = match facts {
+            Some(facts) => self.bucket_policies.concerning(facts, object.and_then(|object| object.facts))?,
+            None => Vec::new(),
+        };
+        Ok(self.judge.decide(&question, &Policies { resource: &resource, ..Policies::default() })?)
+    }
+
+    /// Asks for leave to do something with the lake as a whole.
+    pub(crate) fn permit_lake(&self, caller: &Caller, action: Action) -> Result<Permit> {
+        self.ask(caller, Ask::lake(action))
+    }
+
+    /// Asks for leave to do something with a bucket, or with a key in it of which nothing is known or need be.
+    pub(crate) fn permit(
+        &self,
+        caller: &Caller,
+        action: Action,
+        bucket: &BucketFacts,
+        key: Option<&ObjectKey>,
+    ) -> Result<Permit> {
+        let ask = key.map_or_else(|| Ask::bucket(action, bucket), |key| Ask::key(action, bucket, key));
+        self.ask(caller, ask)
+    }
+
+    /// Finds an object and asks for leave to do something with it.
+    ///
+    /// # Errors
+    /// `Denied` where the caller may not, or where there is none and the caller may not list the bucket either; then
+    /// `NotFound`, `Invalid` (marker), `Removed`.
+    pub(crate) async fn permit_found(
+        &self,
+        caller: &Caller,
+        action: Action,
+        bucket: &BucketFacts,
+        sought: Sought<'_>,
+    ) -> Result<(Permit, Version)> {
+        let found = self.find(bucket, sought).await;
+        let permit = self.permit_with_facts(caller, Ask::bucket(action, bucket), sought, found.as_ref().ok())?;
+        match found {
+            Ok(version) => Ok((permit, version)),
+            Err(absent @ (Error::NotFound(_) | Error::Invalid(Fault::Marker { .. }) | Error::Removed { .. })) => {
+                self.permit(caller, Action::ListBucket, bucket, None)?;
+                Err(absent)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks for leave to do something with an object whether there is one or not.
+    pub(crate) async fn permit_whether_found(
+        &self,
+        caller: &Caller,
+        ask: Ask<'_>,
+        bucket: &BucketFacts,
+        sought: Sought<'_>,
+    ) -> Result<Permit> {
+        let found = match is_bound(caller) {
+            true => self.catalog.version(bucket.id, sought.key, sought.name).await?,
+            false => None,
+        };
+        self.permit_with_facts(caller, ask, sought, found.as_ref())
+    }
+
+    fn permit_with_facts(
+        &self,
+        caller: &Caller,
+        ask: Ask<'_>,
+        sought: Sought<'_>,
+        found: Option<&Version>,
+    ) -> Result<Permit> {
+        let facts = found.and_then(|version| Some(VersionView { facts: version.object()?, created: version.modified }));
+        let object = Some(ObjectView { key: sought.key, version: sought.name, facts });
+        self.ask(caller, Ask { object, ..ask })
+    }
+
+    /// The object under a key, or under one of its versions, or that was there once. What it returns is shown to nobody
+    /// without a permit.
+    async fn find(&self, bucket: &BucketFacts, sought: Sought<'_>) -> Result<Version> {
+        let Sought { key, name, as_of } = sought;
+        if let Some(at) = as_of {
+            return self.find_as_of(bucket, key, at).await;
+        }
+        let found = self.catalog.version(bucket.id, key, name).await?;
+        match (found, name) {
+            (Some(version), Some(name)) if version.object().is_none() => {
+                Err(Error::Invalid(Fault::Marker { version: name, modified: version.modified }))
+            }
+            (Some(version), None) if version.object().is_none() => {
+                Err(Error::NotFound(Missing::Key { marker: Some(version.name()) }))
+            }
+            (Some(version), _) => Ok(version),
+            (None, Some(_)) => Err(Error::NotFound(Missing::Version)),
+            (None, None) => Err(Error::NotFound(Missing::Key { marker: None })),
+        }
+    }
+}
