@@ -83,6 +83,13 @@ pub(crate) struct Front {
     host_id_header: Option<HeaderValue>,
 }
 
+/// A request as it came, and what its host says.
+struct Asked<B> {
+    parts: Parts,
+    place: Result<Place, Refusal>,
+    body: RequestBody<B>,
+}
+
 /// A head that may go on, and what its body must be.
 struct Entering {
     parts: Parts,
@@ -127,12 +134,13 @@ impl Front {
         let (parts, body) = request.into_parts();
         let method = parts.method.clone();
         let resource = parts.uri.path().to_owned();
-        let is_for_administrators = self.is_for_administrators(&parts);
+        let place = self.place(&parts);
+        let is_for_administrators = place.as_ref().is_ok_and(|place| admin::is_claimed(&parts, place));
         let mut closing = Closing::new(Arc::clone(&trace), Arc::clone(&self.parts.clock), peer, method.clone());
         // From here on, a body that is not read to its end is noticed.
         let body = RequestBody::new(body, self.watch.clone(), Arc::clone(&trace), Arc::clone(&peer.activity));
-        let crossing = Crossing::of(&parts, || self.place(&parts).ok(), &self.parts.cors).await;
-        let mut response = match self.handle(parts, body, peer, &trace, &mut closing).await {
+        let crossing = Crossing::of(&parts, place.as_ref().ok(), &self.parts.cors).await;
+        let mut response = match self.handle(Asked { parts, place, body }, peer, &trace, &mut closing).await {
             Ok(response) => response,
             Err(refusal) => refusal.into_response(&trace, &resource),
         };
@@ -155,8 +163,7 @@ impl Front {
 
     async fn handle<B>(
         &self,
-        parts: Parts,
-        body: RequestBody<B>,
+        asked: Asked<B>,
         peer: &Peer,
         trace: &Arc<RequestTrace>,
         closing: &mut Closing,
@@ -165,10 +172,11 @@ impl Front {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError>,
     {
-        if let Some(answer) = self.lake(&parts, trace) {
+        let Asked { parts, place, mut body } = asked;
+        if let Some(answer) = self.lake(&parts, place.as_ref().ok(), trace) {
             return answer;
         }
-        let place = self.place(&parts)?;
+        let place = place?;
         if parts.method == Method::OPTIONS {
             return self.preflight(&parts, &place, trace, closing).await;
         }
@@ -185,7 +193,6 @@ impl Front {
             let host = head::host(&parts)?.to_owned();
             parts.extensions.insert(Claim::Website(WebsiteVisit { bucket, host, is_secure: peer.is_secure }));
         }
-        let mut body = body;
         if head::must_be_measured(&parts, payload) && body.size_hint().exact().is_none() {
             let bytes = body.measure().await.map_err(|kind| {
                 trace.fail(kind);
@@ -237,11 +244,17 @@ impl Front {
     }
 
     /// The lake's own paths; not where the host names a bucket, in which `_lake/…` is a key like any other.
-    fn lake(&self, parts: &Parts, trace: &RequestTrace) -> Option<Result<HttpResponse, Refusal>> {
-        if !parts.uri.path().starts_with(lake::PREFIX) || self.is_for_administrators(parts) {
+    fn lake(
+        &self,
+        parts: &Parts,
+        place: Option<&Place>,
+        trace: &RequestTrace,
+    ) -> Option<Result<HttpResponse, Refusal>> {
+        if !parts.uri.path().starts_with(lake::PREFIX) {
             return None;
         }
-        if self.place(parts).is_ok_and(|place| place != Place::Path) {
+        // A host that says nothing names no bucket.
+        if place.is_some_and(|place| *place != Place::Path || admin::is_claimed(parts, place)) {
             return None;
         }
         let (operation, answer) = self.parts.lake.answer(parts);
@@ -252,11 +265,6 @@ impl Front {
             caller: None,
         });
         Some(answer)
-    }
-
-    /// Whether it is for the admin API, which needs a signature and answers in JSON.
-    fn is_for_administrators(&self, parts: &Parts) -> bool {
-        self.place(parts).is_ok_and(|place| admin::is_claimed(parts, &place))
     }
 
     fn judge(

@@ -51,14 +51,17 @@ impl S3Face {
     /// Who is calling, once the request asks for nothing that is not honoured.
     fn admit<T>(&self, request: &S3Request<T>) -> Result<Caller, Mistake> {
         as_of::refuse(&request.headers)?;
-        Ok(self.admit_to_past(request)?.0)
+        self.caller(request)
     }
 
     /// As [`Self::admit`], for an operation that can look at the past: also which moment is asked for.
     fn admit_to_past<T>(&self, request: &S3Request<T>) -> Result<(Caller, Option<AsOf>), Mistake> {
+        Ok((self.caller(request)?, as_of::asked(&request.headers)?))
+    }
+
+    fn caller<T>(&self, request: &S3Request<T>) -> Result<Caller, Mistake> {
         unhonoured::refuse(&request.headers, &self.owner)?;
-        let caller = request.extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous);
-        Ok((caller, as_of::asked(&request.headers)?))
+        Ok(request.extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous))
     }
 
     /// Who owns everything.

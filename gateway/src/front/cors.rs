@@ -35,10 +35,10 @@ pub(crate) struct Crossing {
 
 impl Crossing {
     /// What the rules say of a request; `None` if it is from nowhere else, or no rule is for it.
-    pub(crate) async fn of(parts: &Parts, place: impl FnOnce() -> Option<Place>, rules: &Rules) -> Option<Self> {
+    pub(crate) async fn of(parts: &Parts, place: Option<&Place>, rules: &Rules) -> Option<Self> {
         // Preflights are answered by their verdict.
         let origin = origin(parts).filter(|_| parts.method != Method::OPTIONS)?;
-        let target = Target::of(parts, &place()?);
+        let target = Target::of(parts, place?);
         let request = cors_request(parts, origin).ok()?;
         match rules(target.bucket?, request.clone()).await {
             Ok(CorsVerdict::Allowed(answer)) => Some(Self { request, answer }),

@@ -22,11 +22,9 @@ use s3s::{Body, HttpResponse, S3Error, S3Request};
 use crate::front::mend;
 use crate::front::trace::RequestTrace;
 use crate::s3_error::{self, Failure, Mistake};
+use crate::translate::attributes::TYPE_UNKNOWN;
 use crate::translate::{as_of, body, conditions, names, ranges, time};
 use page::Page;
-
-/// What an object without a type is said to be, as elsewhere in S3.
-const TYPE_UNKNOWN: &str = "binary/octet-stream";
 
 /// A visit to the website of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
