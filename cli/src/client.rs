@@ -83,6 +83,17 @@ impl Client {
         self.document(&answer)
     }
 
+    /// Has something done, with a document where that takes one, and reads what came of it.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        document: Option<&impl serde::Serialize>,
+    ) -> Result<T> {
+        let body = document.map(serde_json::to_vec).transpose().map_err(CliError::Json)?;
+        let answer = self.send(Method::POST, path, &[], body).await?;
+        self.document(&answer)
+    }
+
     /// Takes something away.
     pub(crate) async fn delete(&mut self, path: &str) -> Result<()> {
         self.send(Method::DELETE, path, &[], None).await.map(drop)

@@ -14,6 +14,7 @@ mod profile;
 mod profiles;
 mod secret;
 mod size;
+mod time;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -27,6 +28,7 @@ pub use connection::ConnectionFlags;
 pub use error::{CliError, Result};
 pub use output::Output;
 pub use profile::{ProfileCommand, ProfileFlags, ProfileSetFlags};
+pub use time::{TimeCommand, TimeFlags};
 
 /// Every variable of the environment that means something to a command.
 pub const VARIABLES: [&str; 15] = [
@@ -56,6 +58,8 @@ pub enum AdminCommand {
     ///
     /// They lie in `twinlake/config.toml` under `$XDG_CONFIG_HOME` or `~/.config`, which nobody else may read.
     Profile(ProfileFlags),
+    /// The time as a lake knows it, and whether what opens at a date is on hold.
+    Time(TimeFlags),
 }
 
 /// What a command needs of the machine.
@@ -81,6 +85,7 @@ pub async fn run(command: AdminCommand, surroundings: &Surroundings, out: &mut (
     let printed = match command {
         AdminCommand::Bucket(flags) => bucket::run(flags, surroundings).await?,
         AdminCommand::Profile(flags) => profile::run(flags, surroundings)?,
+        AdminCommand::Time(flags) => time::run(flags, surroundings).await?,
     };
     match out.write_all(printed.as_bytes()).and_then(|()| out.flush()) {
         // Whoever reads no further, as `head` does, has what it wanted.

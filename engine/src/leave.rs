@@ -78,7 +78,7 @@ impl Engine {
     /// Asks for leave.
     pub(crate) fn ask(&self, caller: &Caller, ask: Ask<'_>) -> Result<Permit> {
         let Ask { action, bucket, facts, object, identity, tags } = ask;
-        let question = Question { caller, action, bucket, object, identity, tags, now: self.clock.now() };
+        let question = Question { caller, action, bucket, object, identity, tags, now: self.time.opening() };
         if !is_bound(caller) {
             return Ok(self.judge.decide(&question, &Policies::default())?);
         }

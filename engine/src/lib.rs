@@ -32,6 +32,7 @@ mod settings;
 mod stale_uploads;
 mod sweep;
 mod tags;
+mod trusted_time;
 mod upload;
 mod website;
 
@@ -59,10 +60,12 @@ pub use request::{
 };
 pub use stale_uploads::{StaleUploadSettings, StaleUploads};
 pub use sweep::{Sweep, SweepSettings};
+pub use trusted_time::{TimeHold, TimeKeeper, TimeReading, TimeTrust};
 pub use website::{Redirect, Step, Target, Visit, WebsiteRoutes};
 
 use facts::BucketFacts;
 use policies::BucketPolicies;
+use trusted_time::TrustedTime;
 
 /// What an operator may tune. None of it is known to any stored format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,11 +76,18 @@ pub struct EngineSettings {
     pub body_bytes_max: u64,
     /// The smallest part that is not the last. S3 says 5 MiB.
     pub part_bytes_min: u64,
+    /// Whom the lake believes the time.
+    pub time_trust: TimeTrust,
 }
 
 impl EngineSettings {
     /// 128 KiB inline, and the bounds of S3.
-    pub const S3: Self = Self { inline_bytes_max: 128 << 10, body_bytes_max: 5 << 30, part_bytes_min: 5 << 20 };
+    pub const S3: Self = Self {
+        inline_bytes_max: 128 << 10,
+        body_bytes_max: 5 << 30,
+        part_bytes_min: 5 << 20,
+        time_trust: TimeTrust::Guarded,
+    };
 }
 
 /// What an engine is made of.
@@ -110,12 +120,14 @@ pub struct Engine {
     batch_room: Arc<Semaphore>,
     judge: Judge,
     bucket_policies: BucketPolicies,
+    time: TrustedTime,
 }
 
 impl Engine {
     /// Puts an engine together.
     pub fn new(parts: EngineParts) -> Arc<Self> {
         let EngineParts { catalog, blobs, home, clock, entropy, region, settings } = parts;
+        let time = TrustedTime::new(Arc::clone(&clock), settings.time_trust);
         Arc::new(Self {
             catalog,
             blobs,
@@ -127,6 +139,7 @@ impl Engine {
             batch_room: batch::room(),
             judge: Judge::default(),
             bucket_policies: BucketPolicies::default(),
+            time,
         })
     }
 

@@ -234,6 +234,10 @@ actions! {
     AbortMultipartUpload = "s3:AbortMultipartUpload", Write Object;
     /// Parts of an upload under way.
     ListMultipartUploadParts = "s3:ListMultipartUploadParts", Read Object;
+    /// What the lake knows of the time.
+    GetTime = "lake:GetTime", Manage Lake;
+    /// Believes the wall clock from now on.
+    ConfirmTime = "lake:ConfirmTime", Manage Lake;
     /// Removes bytes that nothing refers to.
     Sweep = "lake:Sweep", Manage Lake;
 }

@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::{EngineSettings, HistorySettings, StaleUploadSettings, SweepSettings};
+use engine::{EngineSettings, HistorySettings, StaleUploadSettings, SweepSettings, TimeTrust};
 use gateway::Limits;
 use kernel::Region;
 use zeroize::Zeroizing;
@@ -133,6 +133,10 @@ impl Settings {
                 inline_bytes_max: raw.number("objects.inline_bytes_max")?,
                 body_bytes_max: raw.number("objects.body_bytes_max")?,
                 part_bytes_min: raw.number("objects.part_bytes_min")?,
+                time_trust: match raw.choice("trusted_time")? {
+                    "system" => TimeTrust::System,
+                    _ => TimeTrust::Guarded,
+                },
             },
             sweep: SweepSettings { delay: raw.millis("sweep.delay_ms")?, batch: raw.count("sweep.batch")? },
             stale_uploads: StaleUploadSettings {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use engine::{Background, Engine, EngineParts, History, Progress, StaleUploads, Sweep};
+use engine::{Background, Engine, EngineParts, History, Progress, StaleUploads, Sweep, TimeKeeper};
 use gateway::{Gateway, GatewayParts, RootCredentials, Secret};
 use kernel::{Clock, Entropy, SiteName};
 use metadata::rocks::{RocksMap, RocksSettings};
@@ -52,6 +52,9 @@ pub(crate) enum ServeError {
         #[source]
         source: VaultError,
     },
+    /// What was known of the time.
+    #[error("what the lake knew of the time cannot be read")]
+    Time(#[source] engine::Error),
     /// A site.
     #[error("the site `{site}` cannot be used")]
     Site {
@@ -172,15 +175,18 @@ impl Lake {
             region: settings.region.clone(),
             settings: settings.engine,
         });
+        engine.recall_time().await.map_err(ServeError::Time)?;
         let (stop, stopped) = watch::channel(false);
         let sweep = Sweep::new(Arc::clone(&engine), settings.sweep);
         let stale_uploads = StaleUploads::new(Arc::clone(&engine), settings.stale_uploads);
+        let time = TimeKeeper::new(Arc::clone(&engine));
         let history = History::new(Arc::clone(&engine), settings.history);
         let idle = settings.sweep_idle;
         let background = vec![
             ambient::spawn(work_until_stopped(sweep, Arc::clone(&clock), idle, stopped.clone())),
             ambient::spawn(work_until_stopped(stale_uploads, Arc::clone(&clock), idle, stopped.clone())),
             ambient::spawn(work_until_stopped(history, Arc::clone(&clock), idle, stopped.clone())),
+            ambient::spawn(work_until_stopped(time, Arc::clone(&clock), TIME_PAUSE, stopped.clone())),
             ambient::spawn(reclaim_until_stopped(Arc::clone(&map), Arc::clone(&clock), stopped)),
         ];
         let is_draining = Arc::new(AtomicBool::new(false));
@@ -267,6 +273,9 @@ fn readiness(is_draining: Arc<AtomicBool>, map: Arc<RocksMap>) -> Arc<dyn Fn() -
         None => Ok(()),
     })
 }
+
+/// How often the time is looked at.
+const TIME_PAUSE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// How often the catalogue is asked to give back what deleted rows take.
 const RECLAIM_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);

@@ -23,7 +23,7 @@ use storage::{BlobStore, KeyVault, MemorySite, MemoryVault, Site};
 /// Bounds small enough that short bodies take every path: inline up to 256 bytes, pieces of 1,000, requests up to 8 KiB,
 /// parts of at least 300.
 pub const SETTINGS: EngineSettings =
-    EngineSettings { inline_bytes_max: 256, body_bytes_max: 8 << 10, part_bytes_min: 300 };
+    EngineSettings { inline_bytes_max: 256, body_bytes_max: 8 << 10, part_bytes_min: 300, ..EngineSettings::S3 };
 /// Most plaintext of one blob.
 const PIECE_BYTES_MAX: u64 = 1_000;
 /// Polls after which futures that do not end are held for stuck.

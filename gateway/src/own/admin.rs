@@ -9,6 +9,7 @@
 //! table.
 
 mod buckets;
+mod time;
 
 use std::sync::Arc;
 
@@ -94,6 +95,22 @@ const ROUTES: &[Route] = &[
         query: &[],
         takes_document: false,
         answer: |asked| Box::pin(buckets::clear_quota(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "time",
+        operation: "GetTime",
+        query: &[],
+        takes_document: false,
+        answer: |asked| Box::pin(time::get(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "time/confirmation",
+        operation: "ConfirmTime",
+        query: &[],
+        takes_document: false,
+        answer: |asked| Box::pin(time::confirm(asked)),
     },
 ];
 

@@ -13,6 +13,11 @@ use crate::keys;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DocumentKind(pub u8);
 
+impl DocumentKind {
+    /// What is known of the time.
+    pub const TIME: Self = Self(1);
+}
+
 /// A change of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentEdit {

@@ -177,6 +177,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     number("objects.body_bytes_max", "5368709120", 1..=5 * GIB, "The largest body of one request."),
     number("objects.part_bytes_min", "5242880", 1..=5 * GIB, "The smallest part of an upload, the last one excepted."),
+    setting(
+        "trusted_time",
+        "guarded",
+        Allowed::Choice(&["guarded", "system"]),
+        "When an embargo ends: by the clock that counts since boot, disciplined by the wall clock; or by the wall clock, \
+         whatever it says.",
+    ),
     number("sweep.delay_ms", "600000", 0..=30 * DAY_MS, "How long a blob stays that nothing refers to any more."),
     number("sweep.batch", "256", 1..=10_000, "Rows, blobs or uploads that one step of the sweep looks at."),
     number("sweep.idle_ms", "10000", 10..=DAY_MS, "How long the sweep rests when it finds nothing."),
