@@ -1,54 +1,94 @@
 //! What buckets and objects say of who may: their policies and access control lists, compiled once and kept.
 //!
-//! They are kept by what they say, not by where they were found: a bucket whose policy is replaced has another text, and
-//! what was kept for the old one goes when room is needed. A stored text that cannot be compiled any more lets nobody in.
+//! They are kept by what they say, not by where they were found: whoever replaces a policy or a list has another, and what
+//! was kept for the old one goes when room is needed. A stored policy that cannot be compiled any more lets nobody in.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kernel::BucketId;
-use policy::{Attachment, Source, VersionView};
+use kernel::settings::Ownership;
+use kernel::{AccountId, Acl, BucketName};
+use policy::{AclPlace, Attachment, PolicyFault, Source, VersionView};
 
 use crate::facts::BucketFacts;
 use crate::{Error, Result};
 
-/// Compiled texts kept at the most; then those of others go.
+/// Compiled texts kept at the most; then all go, and come again as they are needed.
 const KEPT_MAX: usize = 10_000;
 
-/// Compiled policies of buckets.
+/// What was compiled, by what it was compiled from.
+struct Kept<K>(Mutex<HashMap<K, Arc<Source>>>);
+
+impl<K> Default for Kept<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Kept<K> {
+    fn get(&self, key: K, compile: impl FnOnce(&K) -> std::result::Result<Source, PolicyFault>) -> Compiled {
+        if let Some(source) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Arc::clone(source));
+        }
+        let source = Arc::new(compile(&key)?);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT_MAX {
+            kept.clear();
+        }
+        kept.insert(key, Arc::clone(&source));
+        Ok(source)
+    }
+}
+
+type Compiled = std::result::Result<Arc<Source>, PolicyFault>;
+
+/// A list, and all that its meaning depends on.
+#[derive(PartialEq, Eq, Hash)]
+struct StandingAcl {
+    place: AclPlace,
+    owner: AccountId,
+    acl: Acl,
+    ignore_public: bool,
+}
+
+/// Compiled policies of buckets and objects.
 #[derive(Default)]
 pub(crate) struct BucketPolicies {
-    kept: Mutex<HashMap<(BucketId, Arc<str>), Arc<Source>>>,
+    policies: Kept<(BucketName, Arc<str>)>,
+    lists: Kept<StandingAcl>,
 }
 
 impl BucketPolicies {
     /// What concerns a question about a bucket, or about an object in it.
-    pub(crate) fn concerning(&self, facts: &BucketFacts, _object: Option<VersionView<'_>>) -> Result<Vec<Arc<Source>>> {
+    pub(crate) fn concerning(&self, facts: &BucketFacts, object: Option<VersionView<'_>>) -> Result<Vec<Arc<Source>>> {
+        let damaged = |fault: PolicyFault| Error::Corrupt {
+            what: format!("the policy of bucket `{}`", facts.name()),
+            source: Box::new(fault),
+        };
         let mut sources = Vec::new();
         if let Some(document) = &facts.settings.policy {
-            sources.push(self.policy(facts, document)?);
+            sources.push(self.policy(facts.name(), document).map_err(damaged)?);
+        }
+        // Where the bucket's owner owns everything, lists mean nothing.
+        if matches!(facts.settings.ownership, None | Some(Ownership::BucketOwnerEnforced)) {
+            return Ok(sources);
+        }
+        let ignore_public = facts.settings.public_access_block.is_some_and(|block| block.ignore_public_acls);
+        let bucket = facts.settings.acl.as_ref().map(|acl| (AclPlace::Bucket, facts.owner, acl));
+        let object = object.and_then(|object| Some((AclPlace::Object, object.facts.owner, object.facts.acl.as_ref()?)));
+        for (place, owner, acl) in [bucket, object].into_iter().flatten() {
+            let standing = StandingAcl { place, owner, acl: acl.clone(), ignore_public };
+            let compile = |of: &StandingAcl| Source::acl(of.place, of.owner, &of.acl, of.ignore_public);
+            sources.push(self.lists.get(standing, compile).map_err(damaged)?);
         }
         Ok(sources)
     }
 
-    fn policy(&self, facts: &BucketFacts, document: &Arc<str>) -> Result<Arc<Source>> {
-        let place = (facts.id, Arc::clone(document));
-        let kept = |kept: &HashMap<_, _>| kept.get(&place).cloned();
-        if let Some(source) = kept(&self.kept.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(source);
-        }
-        let name = format!("bucket {}", facts.name());
-        let attachment = Attachment::Bucket(facts.name().as_str().to_owned());
-        let source = Source::iam(&name, document, &attachment).map_err(|fault| Error::Corrupt {
-            what: format!("the policy of bucket `{}`", facts.name()),
-            source: Box::new(fault),
-        })?;
-        let source = Arc::new(source);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT_MAX {
-            kept.clear();
-        }
-        kept.insert(place, Arc::clone(&source));
-        Ok(source)
+    fn policy(&self, bucket: &BucketName, document: &Arc<str>) -> Compiled {
+        self.policies.get((bucket.clone(), Arc::clone(document)), |(bucket, document)| {
+            let attachment = Attachment::Bucket(bucket.as_str().to_owned());
+            Source::iam(&format!("bucket {bucket}"), document, &attachment)
+        })
     }
 }

@@ -7,6 +7,7 @@
 //! are stored ([`Source`]); a [`Judge`] is asked with the sources that can concern a question. The holder of the root keys
 //! is bound by none of them, the lake itself may do what its role is for, and whoever no policy lets in is refused.
 
+mod acl;
 mod action;
 mod atom;
 mod iam;
@@ -19,6 +20,7 @@ use std::borrow::Cow;
 
 use kernel::{BucketName, Caller, ObjectKey, Sequence, VersionName};
 
+pub use acl::AclPlace;
 pub use action::{Action, Group, Resource};
 pub use iam::{Attachment, BUCKET_POLICY_BYTES_MAX};
 pub use judge::Judge;
