@@ -49,13 +49,14 @@ install_packages() {
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
-# Tools that people use S3 with and Debian has. Where they are missing and cannot be had, their tests say so and are
-# skipped.
+# Tools that people use S3 with, and the solver that proves policies, as Debian has them. Where they are missing and cannot
+# be had, their tests say so and are skipped.
 want_tools() {
     local packages=()
     have rclone || packages+=(rclone)
     have s3fs || packages+=(s3fs)
     have fusermount || packages+=(fuse3)
+    have "${CVC5:-cvc5}" || packages+=(cvc5)
     [ ${#packages[@]} != 0 ] && have apt-get || return 0
     [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || return 0
     install_packages "${packages[@]}" || say "apt-get could not install: ${packages[*]}"

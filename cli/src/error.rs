@@ -122,6 +122,15 @@ pub enum CliError {
         /// The most that is read.
         max: usize,
     },
+    /// A program that belongs to this one cannot be started.
+    #[error("`{}` cannot be started: it belongs beside `twinlake`, and is built with it", program.display())]
+    Program {
+        /// Where it was looked for.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// What came of it cannot be printed.
     #[error("the result cannot be printed")]
     Output(#[source] std::io::Error),

@@ -10,6 +10,7 @@ mod client;
 mod connection;
 mod error;
 mod output;
+mod policy;
 mod profile;
 mod profiles;
 mod secret;
@@ -18,6 +19,7 @@ mod time;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Subcommand;
@@ -27,6 +29,7 @@ pub use bucket::{BucketCommand, BucketFlags, QuotaBounds, QuotaCommand};
 pub use connection::ConnectionFlags;
 pub use error::{CliError, Result};
 pub use output::Output;
+pub use policy::{PolicyCommand, PolicyFlags, ProveFlags};
 pub use profile::{ProfileCommand, ProfileFlags, ProfileSetFlags};
 pub use time::{TimeCommand, TimeFlags};
 
@@ -54,6 +57,8 @@ pub const VARIABLES: [&str; 15] = [
 pub enum AdminCommand {
     /// Buckets of a running lake: what they hold, and how much they may hold.
     Bucket(BucketFlags),
+    /// Who may do what, as Cedar says it.
+    Policy(PolicyFlags),
     /// Named connections: where a lake answers, and with which keys.
     ///
     /// They lie in `twinlake/config.toml` under `$XDG_CONFIG_HOME` or `~/.config`, which nobody else may read.
@@ -68,6 +73,8 @@ pub struct Surroundings {
     pub environment: BTreeMap<String, String>,
     /// The time that requests are signed with.
     pub clock: Arc<dyn Clock>,
+    /// Where this program lies, if that is known: others lie beside it.
+    pub program: Option<PathBuf>,
 }
 
 impl Surroundings {
@@ -84,6 +91,7 @@ impl Surroundings {
 pub async fn run(command: AdminCommand, surroundings: &Surroundings, out: &mut (dyn Write + Send)) -> Result<()> {
     let printed = match command {
         AdminCommand::Bucket(flags) => bucket::run(flags, surroundings).await?,
+        AdminCommand::Policy(flags) => policy::run(flags, surroundings)?,
         AdminCommand::Profile(flags) => profile::run(flags, surroundings)?,
         AdminCommand::Time(flags) => time::run(flags, surroundings).await?,
     };

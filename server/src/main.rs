@@ -66,6 +66,7 @@ fn administer(command: cli::AdminCommand) -> Result<(), Box<dyn Error>> {
     let surroundings = cli::Surroundings {
         environment: ambient::variables(&cli::VARIABLES),
         clock: Arc::new(MachineClock::new(&MachineEntropy::new())),
+        program: ambient::program(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(cli::run(command, &surroundings, &mut io::stdout()))?)
