@@ -51,6 +51,7 @@ impl Engine {
         let bucket = BucketView {
             name,
             owner: caller.account().unwrap_or(AccountId::HOME),
+            owns_objects: true,
             created: self.clock.now(),
             tags,
             versioning: "Unversioned",

@@ -39,6 +39,7 @@ impl BucketFacts {
         BucketView {
             name: &self.0.name,
             owner: self.0.owner,
+            owns_objects: matches!(self.0.settings.ownership, None | Some(Ownership::BucketOwnerEnforced)),
             created: self.0.created,
             tags: &self.0.tags,
             versioning: match self.0.versioning {

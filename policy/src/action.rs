@@ -11,6 +11,20 @@ pub enum Resource {
     Bucket,
     /// An object, or one of its versions.
     Object,
+    /// A user, group, role, policy or provider, named by its ARN; or all of an account.
+    Identity,
+}
+
+impl Resource {
+    /// The type of the entity in policies.
+    pub(crate) const fn entity(self) -> &'static str {
+        match self {
+            Self::Lake => "Lake",
+            Self::Bucket => "Bucket",
+            Self::Object => "Object",
+            Self::Identity => "Identity",
+        }
+    }
 }
 
 /// What kind of thing an action is. Policies may name the group instead of its actions.
@@ -24,11 +38,13 @@ pub enum Group {
     List,
     /// Sets something up.
     Manage,
+    /// Sees values as they are where others get a view of them: no other right brings it along.
+    Raw,
 }
 
 impl Group {
     /// Every group.
-    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::List, Self::Manage];
+    pub const ALL: [Self; 5] = [Self::Read, Self::Write, Self::List, Self::Manage, Self::Raw];
 
     /// The name in policies.
     pub const fn name(self) -> &'static str {
@@ -37,13 +53,14 @@ impl Group {
             Self::Write => "write",
             Self::List => "list",
             Self::Manage => "manage",
+            Self::Raw => "raw",
         }
     }
 
     /// The type of the context that its actions are asked in.
     pub(crate) const fn context(self) -> &'static str {
         match self {
-            Self::Read | Self::Manage => "Request",
+            Self::Read | Self::Manage | Self::Raw => "Request",
             Self::Write => "WriteRequest",
             Self::List => "ListRequest",
         }
@@ -229,7 +246,7 @@ actions! {
     /// Sets or loosens what policies read of an object: its classification.
     Classify = "lake:Classify", Write Object;
     /// Whether the caller gets raw values where a recipe is bound.
-    ReadRaw = "lake:ReadRaw", Read Object;
+    ReadRaw = "lake:ReadRaw", Raw Object;
     /// Gives up an upload.
     AbortMultipartUpload = "s3:AbortMultipartUpload", Write Object;
     /// Parts of an upload under way.
@@ -240,4 +257,216 @@ actions! {
     ConfirmTime = "lake:ConfirmTime", Manage Lake;
     /// Removes bytes that nothing refers to.
     Sweep = "lake:Sweep", Manage Lake;
+    /// Makes a user.
+    CreateUser = "iam:CreateUser", Manage Identity;
+    /// A user.
+    GetUser = "iam:GetUser", Manage Identity;
+    /// The users of an account.
+    ListUsers = "iam:ListUsers", Manage Identity;
+    /// Renames or moves a user.
+    UpdateUser = "iam:UpdateUser", Manage Identity;
+    /// Removes a user.
+    DeleteUser = "iam:DeleteUser", Manage Identity;
+    /// Puts tags on a user.
+    TagUser = "iam:TagUser", Manage Identity;
+    /// Takes tags from a user.
+    UntagUser = "iam:UntagUser", Manage Identity;
+    /// The tags of a user.
+    ListUserTags = "iam:ListUserTags", Manage Identity;
+    /// Writes a policy into a user.
+    PutUserPolicy = "iam:PutUserPolicy", Manage Identity;
+    /// A policy written into a user.
+    GetUserPolicy = "iam:GetUserPolicy", Manage Identity;
+    /// Names of the policies written into a user.
+    ListUserPolicies = "iam:ListUserPolicies", Manage Identity;
+    /// Removes a policy written into a user.
+    DeleteUserPolicy = "iam:DeleteUserPolicy", Manage Identity;
+    /// Attaches a policy to a user.
+    AttachUserPolicy = "iam:AttachUserPolicy", Manage Identity;
+    /// Detaches a policy from a user.
+    DetachUserPolicy = "iam:DetachUserPolicy", Manage Identity;
+    /// Policies attached to a user.
+    ListAttachedUserPolicies = "iam:ListAttachedUserPolicies", Manage Identity;
+    /// Bounds what a user may be allowed.
+    PutUserPermissionsBoundary = "iam:PutUserPermissionsBoundary", Manage Identity;
+    /// Takes the bound of a user away.
+    DeleteUserPermissionsBoundary = "iam:DeleteUserPermissionsBoundary", Manage Identity;
+    /// The groups a user is in.
+    ListGroupsForUser = "iam:ListGroupsForUser", Manage Identity;
+    /// Makes an access key.
+    CreateAccessKey = "iam:CreateAccessKey", Manage Identity;
+    /// Access keys of a user.
+    ListAccessKeys = "iam:ListAccessKeys", Manage Identity;
+    /// Turns an access key on or off.
+    UpdateAccessKey = "iam:UpdateAccessKey", Manage Identity;
+    /// Removes an access key.
+    DeleteAccessKey = "iam:DeleteAccessKey", Manage Identity;
+    /// When an access key was last used.
+    GetAccessKeyLastUsed = "iam:GetAccessKeyLastUsed", Manage Identity;
+    /// Gives a user a password.
+    CreateLoginProfile = "iam:CreateLoginProfile", Manage Identity;
+    /// Whether a user has a password.
+    GetLoginProfile = "iam:GetLoginProfile", Manage Identity;
+    /// Changes the password of a user.
+    UpdateLoginProfile = "iam:UpdateLoginProfile", Manage Identity;
+    /// Takes the password of a user away.
+    DeleteLoginProfile = "iam:DeleteLoginProfile", Manage Identity;
+    /// Changes one's own password.
+    ChangePassword = "iam:ChangePassword", Manage Identity;
+    /// What passwords must be like.
+    GetAccountPasswordPolicy = "iam:GetAccountPasswordPolicy", Manage Identity;
+    /// Changes what passwords must be like.
+    UpdateAccountPasswordPolicy = "iam:UpdateAccountPasswordPolicy", Manage Identity;
+    /// Lets passwords be like any.
+    DeleteAccountPasswordPolicy = "iam:DeleteAccountPasswordPolicy", Manage Identity;
+    /// Makes a group.
+    CreateGroup = "iam:CreateGroup", Manage Identity;
+    /// A group and its users.
+    GetGroup = "iam:GetGroup", Manage Identity;
+    /// The groups of an account.
+    ListGroups = "iam:ListGroups", Manage Identity;
+    /// Renames or moves a group.
+    UpdateGroup = "iam:UpdateGroup", Manage Identity;
+    /// Removes a group.
+    DeleteGroup = "iam:DeleteGroup", Manage Identity;
+    /// Puts a user into a group.
+    AddUserToGroup = "iam:AddUserToGroup", Manage Identity;
+    /// Takes a user out of a group.
+    RemoveUserFromGroup = "iam:RemoveUserFromGroup", Manage Identity;
+    /// Writes a policy into a group.
+    PutGroupPolicy = "iam:PutGroupPolicy", Manage Identity;
+    /// A policy written into a group.
+    GetGroupPolicy = "iam:GetGroupPolicy", Manage Identity;
+    /// Names of the policies written into a group.
+    ListGroupPolicies = "iam:ListGroupPolicies", Manage Identity;
+    /// Removes a policy written into a group.
+    DeleteGroupPolicy = "iam:DeleteGroupPolicy", Manage Identity;
+    /// Attaches a policy to a group.
+    AttachGroupPolicy = "iam:AttachGroupPolicy", Manage Identity;
+    /// Detaches a policy from a group.
+    DetachGroupPolicy = "iam:DetachGroupPolicy", Manage Identity;
+    /// Policies attached to a group.
+    ListAttachedGroupPolicies = "iam:ListAttachedGroupPolicies", Manage Identity;
+    /// Makes a role.
+    CreateRole = "iam:CreateRole", Manage Identity;
+    /// A role.
+    GetRole = "iam:GetRole", Manage Identity;
+    /// The roles of an account.
+    ListRoles = "iam:ListRoles", Manage Identity;
+    /// Changes how a role describes itself and how long its sessions last.
+    UpdateRole = "iam:UpdateRole", Manage Identity;
+    /// Changes how a role describes itself.
+    UpdateRoleDescription = "iam:UpdateRoleDescription", Manage Identity;
+    /// Changes who may take on a role.
+    UpdateAssumeRolePolicy = "iam:UpdateAssumeRolePolicy", Manage Identity;
+    /// Removes a role.
+    DeleteRole = "iam:DeleteRole", Manage Identity;
+    /// Puts tags on a role.
+    TagRole = "iam:TagRole", Manage Identity;
+    /// Takes tags from a role.
+    UntagRole = "iam:UntagRole", Manage Identity;
+    /// The tags of a role.
+    ListRoleTags = "iam:ListRoleTags", Manage Identity;
+    /// Writes a policy into a role.
+    PutRolePolicy = "iam:PutRolePolicy", Manage Identity;
+    /// A policy written into a role.
+    GetRolePolicy = "iam:GetRolePolicy", Manage Identity;
+    /// Names of the policies written into a role.
+    ListRolePolicies = "iam:ListRolePolicies", Manage Identity;
+    /// Removes a policy written into a role.
+    DeleteRolePolicy = "iam:DeleteRolePolicy", Manage Identity;
+    /// Attaches a policy to a role.
+    AttachRolePolicy = "iam:AttachRolePolicy", Manage Identity;
+    /// Detaches a policy from a role.
+    DetachRolePolicy = "iam:DetachRolePolicy", Manage Identity;
+    /// Policies attached to a role.
+    ListAttachedRolePolicies = "iam:ListAttachedRolePolicies", Manage Identity;
+    /// Bounds what a role may be allowed.
+    PutRolePermissionsBoundary = "iam:PutRolePermissionsBoundary", Manage Identity;
+    /// Takes the bound of a role away.
+    DeleteRolePermissionsBoundary = "iam:DeleteRolePermissionsBoundary", Manage Identity;
+    /// Makes a policy of its own, to be attached.
+    CreatePolicy = "iam:CreatePolicy", Manage Identity;
+    /// A policy of its own.
+    GetPolicy = "iam:GetPolicy", Manage Identity;
+    /// Policies of an account.
+    ListPolicies = "iam:ListPolicies", Manage Identity;
+    /// Removes a policy.
+    DeletePolicy = "iam:DeletePolicy", Manage Identity;
+    /// Writes a new version of a policy.
+    CreatePolicyVersion = "iam:CreatePolicyVersion", Manage Identity;
+    /// A version of a policy.
+    GetPolicyVersion = "iam:GetPolicyVersion", Manage Identity;
+    /// Versions of a policy.
+    ListPolicyVersions = "iam:ListPolicyVersions", Manage Identity;
+    /// Says which version of a policy counts.
+    SetDefaultPolicyVersion = "iam:SetDefaultPolicyVersion", Manage Identity;
+    /// Removes a version of a policy.
+    DeletePolicyVersion = "iam:DeletePolicyVersion", Manage Identity;
+    /// What a policy is attached to.
+    ListEntitiesForPolicy = "iam:ListEntitiesForPolicy", Manage Identity;
+    /// Puts tags on a policy.
+    TagPolicy = "iam:TagPolicy", Manage Identity;
+    /// Takes tags from a policy.
+    UntagPolicy = "iam:UntagPolicy", Manage Identity;
+    /// The tags of a policy.
+    ListPolicyTags = "iam:ListPolicyTags", Manage Identity;
+    /// What somebody's policies would decide.
+    SimulatePrincipalPolicy = "iam:SimulatePrincipalPolicy", Manage Identity;
+    /// What given policies would decide.
+    SimulateCustomPolicy = "iam:SimulateCustomPolicy", Manage Identity;
+    /// Trusts a provider of OpenID Connect.
+    CreateOpenIdConnectProvider = "iam:CreateOpenIDConnectProvider", Manage Identity;
+    /// A provider of OpenID Connect.
+    GetOpenIdConnectProvider = "iam:GetOpenIDConnectProvider", Manage Identity;
+    /// Providers of OpenID Connect.
+    ListOpenIdConnectProviders = "iam:ListOpenIDConnectProviders", Manage Identity;
+    /// Trusts a provider of OpenID Connect no more.
+    DeleteOpenIdConnectProvider = "iam:DeleteOpenIDConnectProvider", Manage Identity;
+    /// Changes which certificates a provider may have.
+    UpdateOpenIdConnectProviderThumbprint = "iam:UpdateOpenIDConnectProviderThumbprint", Manage Identity;
+    /// Takes tokens for one more audience.
+    AddClientIdToOpenIdConnectProvider = "iam:AddClientIDToOpenIDConnectProvider", Manage Identity;
+    /// Takes tokens for one audience less.
+    RemoveClientIdFromOpenIdConnectProvider = "iam:RemoveClientIDFromOpenIDConnectProvider", Manage Identity;
+    /// Puts tags on a provider.
+    TagOpenIdConnectProvider = "iam:TagOpenIDConnectProvider", Manage Identity;
+    /// Takes tags from a provider.
+    UntagOpenIdConnectProvider = "iam:UntagOpenIDConnectProvider", Manage Identity;
+    /// The tags of a provider.
+    ListOpenIdConnectProviderTags = "iam:ListOpenIDConnectProviderTags", Manage Identity;
+    /// How many users, groups, roles and policies an account has.
+    GetAccountSummary = "iam:GetAccountSummary", Manage Identity;
+    /// All users, groups, roles and policies of an account.
+    GetAccountAuthorizationDetails = "iam:GetAccountAuthorizationDetails", Manage Identity;
+    /// Other names of an account.
+    ListAccountAliases = "iam:ListAccountAliases", Manage Identity;
+    /// Takes on a role.
+    AssumeRole = "sts:AssumeRole", Manage Identity;
+    /// Takes on a role with a token of an OpenID Connect provider.
+    AssumeRoleWithWebIdentity = "sts:AssumeRoleWithWebIdentity", Manage Identity;
+    /// Takes on a role with a client certificate.
+    AssumeRoleWithCertificate = "sts:AssumeRoleWithCertificate", Manage Identity;
+    /// Takes on a role with a user's name and password of a directory.
+    AssumeRoleWithLdapIdentity = "sts:AssumeRoleWithLDAPIdentity", Manage Identity;
+    /// Puts tags on the session of a role.
+    TagSession = "sts:TagSession", Manage Identity;
+    /// Gets temporary keys for oneself.
+    GetSessionToken = "sts:GetSessionToken", Manage Identity;
+    /// Who one is.
+    GetCallerIdentity = "sts:GetCallerIdentity", Manage Identity;
+    /// Makes an account.
+    CreateAccount = "lake:CreateAccount", Manage Lake;
+    /// Removes an account.
+    DeleteAccount = "lake:DeleteAccount", Manage Lake;
+    /// The accounts of the lake.
+    ListAccounts = "lake:ListAccounts", Manage Lake;
+    /// The log of changes, refusals and accesses.
+    ReadAudit = "lake:ReadAudit", Manage Lake;
+    /// The lake's own policies.
+    GetPolicySet = "lake:GetPolicySet", Manage Lake;
+    /// Changes the lake's own policies.
+    PutPolicySet = "lake:PutPolicySet", Manage Lake;
+    /// What the lake's policies would decide.
+    SimulatePolicy = "lake:SimulatePolicy", Manage Lake;
 }

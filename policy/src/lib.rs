@@ -17,13 +17,15 @@ mod schema;
 mod source;
 
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
 use kernel::{BucketName, Caller, ObjectKey, Sequence, VersionName};
 
 pub use acl::AclPlace;
 pub use action::{Action, Group, Resource};
 pub use iam::{Attachment, BUCKET_POLICY_BYTES_MAX};
-pub use judge::Judge;
+pub use judge::{Judge, entity_name};
 pub use question::{BucketView, ObjectView, Policies, Question, VersionView};
 pub use schema::schema_text;
 pub use source::{POLICIES_MAX, PolicyFault, Source, TEXT_BYTES_MAX};
@@ -37,10 +39,11 @@ pub struct Permit {
     key: Option<ObjectKey>,
     version: Option<VersionName>,
     facts: Sequence,
+    policies: PolicyHash,
 }
 
 impl Permit {
-    fn of(question: &Question<'_>) -> Self {
+    fn of(question: &Question<'_>, policies: PolicyHash) -> Self {
         Self {
             caller: question.caller.clone(),
             action: question.action,
@@ -48,6 +51,7 @@ impl Permit {
             key: question.object.map(|object| object.key.clone()),
             version: question.object.and_then(|object| object.version),
             facts: question.bucket.map_or(Sequence::ZERO, |bucket| bucket.revision),
+            policies,
         }
     }
 
@@ -75,6 +79,10 @@ impl Permit {
     pub fn facts(&self) -> Sequence {
         self.facts
     }
+    /// The policies it was given by.
+    pub fn policy_hash(&self) -> PolicyHash {
+        self.policies
+    }
 }
 
 /// No leave, and why.
@@ -87,6 +95,44 @@ pub struct Refusal {
     pub action: Action,
     /// The rule that decided, for people.
     pub reason: Cow<'static, str>,
+    /// The policies that forbid it, by their names; none where nothing allows it.
+    pub policies: Vec<String>,
+    /// The policies it was given by.
+    pub policy_hash: PolicyHash,
+}
+
+/// The policies of a decision, by what they say: an audit finds by it what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PolicyHash([u8; 32]);
+
+impl PolicyHash {
+    /// Of a decision that no policy had a part in: about root, or about the lake itself.
+    pub const NONE: Self = Self([0; 32]);
+
+    /// SHA-256 of the hashes of all sources, by sides.
+    fn of(base: &[Arc<Source>], policies: &Policies<'_>) -> Self {
+        let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
+        for side in [base, policies.lake, policies.identity, policies.resource, policies.narrowing] {
+            digest.update(&(side.len() as u64).to_be_bytes());
+            for source in side {
+                digest.update(source.hash());
+            }
+        }
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest.finish().as_ref());
+        Self(hash)
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for PolicyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub struct BucketView<'a> {
     pub name: &'a BucketName,
     /// Whose it is.
     pub owner: AccountId,
+    /// Whether its owner owns every object in it, whoever wrote it.
+    pub owns_objects: bool,
     /// When it was made.
     pub created: Timestamp,
     /// Its tags.
@@ -97,6 +99,15 @@ impl<'a> Question<'a> {
             Some(object) => Cow::Owned(format!("{bucket}/{}", object.key.as_str())),
             None => Cow::Borrowed(bucket),
         })
+    }
+
+    /// The ARN of the identity that it concerns: where none is named, all of the caller's account.
+    pub(crate) fn identity_arn(&self) -> Cow<'a, str> {
+        match (self.identity, self.caller.account()) {
+            (Some(arn), _) => Cow::Borrowed(arn),
+            (None, Some(account)) => Cow::Owned(format!("arn:aws:iam::{account}:*")),
+            (None, None) => Cow::Borrowed("*"),
+        }
     }
 
     /// The value that a policy variable stands for.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
 
-use crate::action::{Action, Resource};
+use crate::action::Action;
 
 /// Entities, and what the control plane asks.
 const ENTITIES: &str = include_str!("lake.cedarschema");
@@ -15,12 +15,7 @@ pub fn schema_text() -> String {
     // The namespace is closed behind the actions.
     let mut text = ENTITIES.trim_end().trim_end_matches('}').to_owned();
     for action in Action::ALL {
-        let (group, resource) = (action.group(), action.resource());
-        let on = match resource {
-            Resource::Lake => "Lake",
-            Resource::Bucket => "Bucket",
-            Resource::Object => "Object",
-        };
+        let (group, on) = (action.group(), action.resource().entity());
         let written = writeln!(
             text,
             "  action \"{}\" in [{}] appliesTo {{\n    principal: [User, Role, Service, Anonymous], resource: [{on}], context: {}\n  }};",
@@ -34,22 +29,24 @@ pub fn schema_text() -> String {
     text
 }
 
-static SCHEMA: LazyLock<Result<Schema, String>> = LazyLock::new(|| {
+static VALIDATOR: LazyLock<Result<Validator, String>> = LazyLock::new(|| Ok(Validator::new(schema()?)));
+
+fn schema() -> Result<Schema, String> {
     let (schema, warnings) = Schema::from_cedarschema_str(&schema_text()).map_err(|error| error.to_string())?;
     match warnings.map(|warning| warning.to_string()).next() {
         Some(warning) => Err(warning),
         None => Ok(schema),
     }
-});
+}
 
 /// What is wrong with policies, if anything. A warning counts: a policy that can never apply is a mistake that nobody
 /// notices, and one that is impossible does nothing.
 pub(crate) fn faults(policies: &PolicySet) -> Vec<String> {
-    let schema = match &*SCHEMA {
-        Ok(schema) => schema.clone(),
+    let validator = match &*VALIDATOR {
+        Ok(validator) => validator,
         Err(error) => return vec![error.clone()],
     };
-    let result = Validator::new(schema).validate(policies, ValidationMode::Strict);
+    let result = validator.validate(policies, ValidationMode::Strict);
     let errors = result.validation_errors().map(ToString::to_string);
     errors.chain(result.validation_warnings().map(ToString::to_string)).collect()
 }
@@ -60,7 +57,7 @@ mod tests {
 
     #[test]
     fn the_schema_holds_every_action() {
-        let schema = SCHEMA.as_ref().expect("the schema is one");
+        let schema = schema().expect("the schema is one");
         let actions: Vec<String> = schema.actions().map(|uid| uid.id().unescaped().to_owned()).collect();
         for action in Action::ALL {
             assert!(actions.iter().any(|known| known == action.name()), "{action:?}");

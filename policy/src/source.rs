@@ -81,6 +81,10 @@ pub(crate) struct Compiled {
     callers: Callers,
     /// What must be found out before Cedar is asked.
     pub(crate) atoms: Vec<Arc<Atom>>,
+    /// Whether it names a whole account, and so leaves the decision to that account.
+    pub(crate) delegates: bool,
+    /// Whether it lets in everybody, or nearly so.
+    pub(crate) is_public: bool,
 }
 
 /// Policies from one text.
@@ -122,9 +126,12 @@ impl Source {
         if policies.len() > POLICIES_MAX {
             return Err(PolicyFault::TooMany { count: policies.len(), max: POLICIES_MAX });
         }
-        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
+        digest.update(&(name.len() as u64).to_be_bytes());
+        digest.update(name.as_bytes());
+        digest.update(text.as_bytes());
         let mut hash = [0; 32];
-        hash.copy_from_slice(digest.as_ref());
+        hash.copy_from_slice(digest.finish().as_ref());
         Ok(Self { name: name.to_owned(), hash, policies })
     }
 
@@ -133,9 +140,16 @@ impl Source {
         &self.name
     }
 
-    /// SHA-256 of the text: policies with the same hash decide the same.
+    /// SHA-256 of the name and the text: policies with the same hash decide the same, by the same names.
     pub fn hash(&self) -> &[u8; 32] {
         &self.hash
+    }
+
+    /// Whether it lets in everybody, or nearly so.
+    ///
+    /// Source: Amazon S3 User Guide, *Blocking public access to your Amazon S3 storage*, "The meaning of public".
+    pub fn is_public(&self) -> bool {
+        self.policies.iter().any(|compiled| compiled.is_public)
     }
 
     /// The policies, in Cedar, as they are asked.
@@ -183,7 +197,7 @@ impl Compiled {
                 Callers::Within(uid)
             }
         };
-        Self { policy, actions, bucket, callers, atoms }
+        Self { policy, actions, bucket, callers, atoms, delegates: false, is_public: false }
     }
 
     fn concerns(&self, action: Action, bucket: Option<&str>, caller: &CallerScope) -> bool {

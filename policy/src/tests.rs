@@ -7,12 +7,20 @@ use kernel::{
 
 use super::*;
 
+mod named;
+
 struct Case {
     bucket: BucketName,
     key: ObjectKey,
     tags: Tags,
     origin: Arc<Origin>,
     now: Timestamp,
+    owner: AccountId,
+    object_owner: AccountId,
+    owns_objects: bool,
+    block: PublicAccessBlock,
+    protection: Protection,
+    identity: Option<&'static str>,
 }
 
 impl Case {
@@ -23,18 +31,29 @@ impl Case {
             tags: Tags::default(),
             origin: Arc::default(),
             now: Timestamp::from_millis(1_795_219_200_000),
+            owner: AccountId::HOME,
+            object_owner: AccountId::HOME,
+            owns_objects: true,
+            block: PublicAccessBlock::default(),
+            protection: Protection::default(),
+            identity: None,
         }
     }
 
     fn ask(&self, caller: &Caller, action: Action, sources: &[Arc<Source>]) -> Result<Permit, Refusal> {
+        self.decide(caller, action, &Policies { resource: sources, ..Policies::default() })
+    }
+
+    fn decide(&self, caller: &Caller, action: Action, policies: &Policies<'_>) -> Result<Permit, Refusal> {
         let bucket = BucketView {
             name: &self.bucket,
-            owner: AccountId::HOME,
+            owner: self.owner,
+            owns_objects: self.owns_objects,
             created: Timestamp::default(),
             tags: &self.tags,
             versioning: "Enabled",
             locks: false,
-            block: PublicAccessBlock::default(),
+            block: self.block,
             revision: Sequence::ZERO,
         };
         let facts = ObjectFacts {
@@ -50,16 +69,16 @@ impl Case {
             tags: self.tags.clone(),
             content: Content::Parts { list: UploadId::from_bytes([1; 16]), count: 1 },
             annotations: AnnotationSum::default(),
-            owner: AccountId::HOME,
+            owner: self.object_owner,
             acl: None,
-            protection: Protection::default(),
+            protection: self.protection.clone(),
         };
         let facts = VersionView { facts: &facts, created: self.now };
         let object = ObjectView { key: &self.key, version: None, facts: Some(facts) };
         let object = (action.resource() == Resource::Object).then_some(object);
-        let question =
-            Question { caller, action, bucket: Some(bucket), object, identity: None, tags: None, now: self.now };
-        Judge::default().decide(&question, &Policies { resource: sources, ..Policies::default() })
+        let bucket = matches!(action.resource(), Resource::Bucket | Resource::Object).then_some(bucket);
+        let question = Question { caller, action, bucket, object, identity: self.identity, tags: None, now: self.now };
+        Judge::default().decide(&question, policies)
     }
 
     fn anonymous(&self, action: Action, sources: &[Arc<Source>]) -> bool {

@@ -230,7 +230,7 @@ pub(crate) fn instant(text: &str) -> Option<i64> {
     dated().or_else(midnight).or_else(seconds)
 }
 
-fn network(text: &str) -> Option<(IpAddr, u8)> {
+pub(crate) fn network(text: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = match text.split_once('/') {
         Some((address, bits)) => (address, Some(bits.parse().ok()?)),
         None => (text, None),

@@ -69,7 +69,10 @@ pub(super) fn translate(name: &str, document: &Document, attachment: &Attachment
             if let Some(fault) = schema::faults(&set).into_iter().next() {
                 return meaning(format!("`{label}`: {fault}"));
             }
-            compiled.push(Compiled::new(policy, atoms.clone()));
+            let is_public = statement.effect == Effect::Allow && !confines(statement);
+            let mut one = Compiled::new(policy, atoms.clone());
+            one.is_public = is_public;
+            compiled.push(one);
         }
     }
     Ok(compiled)
@@ -307,6 +310,53 @@ fn check_key(key: &str) -> Result<()> {
         return Ok(());
     }
     meaning(format!("policy has an invalid condition key `{key}`"))
+}
+
+/// Keys that, compared with fixed values, make a statement for everybody one for some.
+///
+/// Source: Amazon S3 User Guide, *Blocking public access to your Amazon S3 storage*, "The meaning of public".
+const CONFINING: [&str; 8] = [
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourceip",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:userid",
+];
+
+/// Whether a condition keeps a statement from letting in everybody: it compares what confines with fixed values.
+fn confines(statement: &Statement) -> bool {
+    statement.condition.0.iter().any(|(operator, keys)| {
+        let is_bounding = matches!(
+            Operator::parse(operator),
+            Some(Operator::Compare {
+                comparison: Comparison::StringEquals
+                    | Comparison::StringEqualsIgnoreCase
+                    | Comparison::StringLike
+                    | Comparison::ArnLike
+                    | Comparison::IpAddress,
+                negated: false,
+                if_exists: false,
+                quantifier: Quantifier::Single | Quantifier::Any,
+            })
+        );
+        is_bounding
+            && keys.0.iter().any(|(key, texts)| {
+                CONFINING.contains(&key.to_ascii_lowercase().as_str()) && texts.iter().all(|text| is_fixed(&text))
+            })
+    })
+}
+
+/// Whether a value stands for few: no wildcard, no variable, no network that holds much of the world.
+fn is_fixed(text: &str) -> bool {
+    let is_narrow = match super::condition::network(text) {
+        Some((std::net::IpAddr::V4(_), bits)) => bits >= 8,
+        Some((std::net::IpAddr::V6(_), bits)) => bits >= 32,
+        None => true,
+    };
+    is_narrow && !text.contains(['*', '?', '$'])
 }
 
 /// A condition that Cedar knows how to ask itself, so that it can be reasoned about: time, address, transport.

@@ -1,0 +1,130 @@
+//! Slices: of all policies those that can concern a question, made once and kept.
+//!
+//! Cedar looks at every policy that it is given, so it is given few. A slice is known by the sources it is made from, the
+//! side each speaks for, and what of the question heads of policies can name. Most decisions find theirs ready.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cedar_policy::{PolicyId, PolicySet};
+
+use super::composition::Side;
+use crate::action::Action;
+use crate::atom::Atom;
+use crate::question::Question;
+use crate::source::{CallerScope, Compiled, Source};
+
+/// Slices kept at the most; then the cache starts over.
+const SLICES_MAX: usize = 10_000;
+
+/// The policies of which a decision is made.
+pub(super) struct Slice {
+    pub(super) policies: PolicySet,
+    pub(super) atoms: Vec<Arc<Atom>>,
+    known: HashMap<PolicyId, Known>,
+    /// Whether any of them lets anybody in: without one, nobody need ask.
+    pub(super) permits: bool,
+}
+
+/// What is known of a policy beside its text.
+pub(super) struct Known {
+    /// Why it is there, for people.
+    pub(super) reason: String,
+    /// Whom it speaks for.
+    pub(super) side: Side,
+}
+
+/// Slices that were made before.
+#[derive(Default)]
+pub(super) struct Slices(Mutex<HashMap<SliceKey, Arc<Slice>>>);
+
+#[derive(PartialEq, Eq, Hash)]
+struct SliceKey {
+    lake: Vec<[u8; 32]>,
+    identity: Vec<[u8; 32]>,
+    resource: Vec<[u8; 32]>,
+    action: Action,
+    bucket: Option<String>,
+    caller: CallerScope,
+}
+
+impl Slices {
+    /// The slice of a question.
+    pub(super) fn of(
+        &self,
+        question: &Question<'_>,
+        caller: &CallerScope,
+        lake: [&[Arc<Source>]; 2],
+        identity: &[Arc<Source>],
+        resource: &[Arc<Source>],
+    ) -> Arc<Slice> {
+        let hashes = |sources: &[Arc<Source>]| sources.iter().map(|source| *source.hash()).collect();
+        let key = SliceKey {
+            lake: lake.into_iter().flatten().map(|source| *source.hash()).collect(),
+            identity: hashes(identity),
+            resource: hashes(resource),
+            action: question.action,
+            bucket: question.bucket.map(|bucket| bucket.name.as_str().to_owned()),
+            caller: caller.clone(),
+        };
+        if let Some(slice) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Arc::clone(slice);
+        }
+        let concerning = |source: &'_ Arc<Source>| -> Vec<Compiled> {
+            source.concerning(key.action, key.bucket.as_deref(), &key.caller).cloned().collect()
+        };
+        let mut slice = Slice::empty();
+        let mut is_whole = true;
+        for source in lake.into_iter().flatten() {
+            is_whole &= slice.take(concerning(source), |_| Side::Lake);
+        }
+        for source in identity {
+            is_whole &= slice.take(concerning(source), |_| Side::Identity);
+        }
+        for source in resource {
+            let is_public = source.is_public();
+            is_whole &= slice.take(concerning(source), |compiled| match compiled.delegates {
+                true => Side::Account { is_public },
+                false => Side::Resource { is_public },
+            });
+        }
+        // Two sources with one name would hide a policy: then nobody is let in.
+        slice.permits &= is_whole;
+        let slice = Arc::new(slice);
+        let mut slices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if slices.len() >= SLICES_MAX {
+            slices.clear();
+        }
+        slices.insert(key, Arc::clone(&slice));
+        slice
+    }
+}
+
+impl Slice {
+    fn empty() -> Self {
+        Self { policies: PolicySet::new(), atoms: Vec::new(), known: HashMap::new(), permits: false }
+    }
+
+    /// What is known of one of its policies.
+    pub(super) fn known(&self, id: &PolicyId) -> Option<&Known> {
+        self.known.get(id)
+    }
+
+    /// Takes policies in; false where one of that name is there already.
+    fn take(&mut self, concerning: Vec<Compiled>, side: impl Fn(&Compiled) -> Side) -> bool {
+        let mut is_whole = true;
+        for compiled in concerning {
+            self.permits |= !compiled.forbids();
+            for atom in &compiled.atoms {
+                if !self.atoms.iter().any(|known| known.name == atom.name) {
+                    self.atoms.push(Arc::clone(atom));
+                }
+            }
+            let id = compiled.policy.id().clone();
+            let reason = compiled.policy.annotation("reason").map_or_else(|| id.to_string(), str::to_owned);
+            self.known.insert(id, Known { reason, side: side(&compiled) });
+            is_whole &= self.policies.add(compiled.policy).is_ok();
+        }
+        is_whole
+    }
+}
