@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::policy::TableFault;
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -130,6 +132,15 @@ pub enum CliError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// A table of rights cannot be said in Cedar.
+    #[error("`{}` is no table of rights", path.display())]
+    Rights {
+        /// The table.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: TableFault,
     },
     /// What came of it cannot be printed.
     #[error("the result cannot be printed")]

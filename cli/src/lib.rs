@@ -29,7 +29,7 @@ pub use bucket::{BucketCommand, BucketFlags, QuotaBounds, QuotaCommand};
 pub use connection::ConnectionFlags;
 pub use error::{CliError, Result};
 pub use output::Output;
-pub use policy::{PolicyCommand, PolicyFlags, ProveFlags};
+pub use policy::{ImportFlags, PolicyCommand, PolicyFlags, ProveFlags, TableFault};
 pub use profile::{ProfileCommand, ProfileFlags, ProfileSetFlags};
 pub use time::{TimeCommand, TimeFlags};
 
