@@ -76,7 +76,8 @@ def test_an_edit_that_makes_a_theorem_false_is_answered_with_a_request(edited, f
         # The permit alone keeps the embargo as well: both must go.
         text = path.read_text().replace("(context.now >= resource.embargoUntil ||", "(resource.hasTag(\"class\") || context.now >= resource.embargoUntil ||")
         path.write_text(text)
-    found = findings(path, "--against", EXAMPLES, code=1)
+    # What holds in every lake would keep the embargo.
+    found = findings(path, "--against", EXAMPLES, "--alone", code=1)
     assert {name for name, finding in found.items() if finding["verdict"] == "refuted"} == {false, "not-wider"}
     for name in (false, "not-wider"):
         assert found[name]["counterexample"]["permittedBy"], found[name]
@@ -85,7 +86,14 @@ def test_an_edit_that_makes_a_theorem_false_is_answered_with_a_request(edited, f
 
 def test_the_embargo_holds_by_its_permit_alone(edited):
     path = edited("forbid (principal, action in [Lake::Action::\"read\", Lake::Action::\"lake:ReadRaw\"]", "forbid (principal is Lake::User, action in [Lake::Action::\"read\", Lake::Action::\"lake:ReadRaw\"]")  # fmt: skip
+    assert findings(path, "--alone", "--property", "embargo", code=0)["embargo"]["verdict"] == "proved"
+
+
+def test_the_embargo_of_every_lake_holds_whatever_its_operator_says(tmp_path):
+    path = tmp_path / "open.cedar"
+    path.write_text("permit (principal, action, resource);\n")
     assert findings(path, "--property", "embargo", code=0)["embargo"]["verdict"] == "proved"
+    assert findings(path, "--property", "embargo", "--alone", code=1)["embargo"]["verdict"] == "refuted"
 
 
 def test_a_widened_edit_is_shown_for_people(edited):
@@ -105,7 +113,7 @@ def test_atoms_are_free_and_it_says_so(tmp_path):
         'permit (principal is Lake::Anonymous, action in Lake::Action::"read", resource is Lake::Object)\n'
         'when { context.atoms.contains("a") };\n'
     )
-    done = prove(path, "--property", "embargo")
+    done = prove(path, "--alone", "--property", "embargo")
     assert done.returncode == 1 and "atoms" in done.stdout.splitlines()[-1], done.stdout
     assert 'atoms: ["a"]' in done.stdout, done.stdout
 

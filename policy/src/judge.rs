@@ -27,9 +27,11 @@ use slice::{Slice, Slices};
 
 pub use entities::entity_name;
 
+/// The policies that hold in every lake, in Cedar, under the name `lake`.
+pub const BASE_TEXT: &str = include_str!("base.cedar");
+
 /// What holds in every lake.
-static BASE: LazyLock<Option<Arc<Source>>> =
-    LazyLock::new(|| Source::cedar("lake", include_str!("base.cedar")).ok().map(Arc::new));
+static BASE: LazyLock<Option<Arc<Source>>> = LazyLock::new(|| Source::cedar("lake", BASE_TEXT).ok().map(Arc::new));
 
 /// What nobody let in is told.
 const NO_PERMIT: &str = "no policy allows it";

@@ -34,9 +34,13 @@ pub(crate) struct PolicyText {
 }
 
 impl PolicyText {
-    /// Reads files; nothing with an error or a warning is taken.
-    pub(crate) fn read(paths: &[PathBuf]) -> Result<Self, InputError> {
+    /// Reads files; nothing with an error or a warning is taken. What holds in every lake is added, unless they are to
+    /// stand alone.
+    pub(crate) fn read(paths: &[PathBuf], alone: bool) -> Result<Self, InputError> {
         let mut read = Self { policies: PolicySet::new(), text: String::new() };
+        if !alone {
+            read.add(Path::new("lake"), policy::BASE_TEXT)?;
+        }
         for path in paths {
             read.add(path, &text_of(path)?)?;
         }

@@ -39,6 +39,9 @@ struct Flags {
     /// Only this theorem; may be given more than once [default: all]
     #[arg(long = "property", value_name = "NAME", value_enum)]
     properties: Vec<Property>,
+    /// Leaves out the policies that hold in every lake, such as its embargo: what is proved then, the files say themselves
+    #[arg(long)]
+    alone: bool,
     /// How the findings are printed
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -95,8 +98,8 @@ fn run(flags: &Flags) -> Result<Verdict, Failure> {
     if flags.against.is_empty() && flags.properties.contains(&Property::NotWider) {
         return Err(Failure::NothingToCompare);
     }
-    let new = PolicyText::read(&flags.files)?;
-    let old = if flags.against.is_empty() { None } else { Some(PolicyText::read(&flags.against)?) };
+    let new = PolicyText::read(&flags.files, flags.alone)?;
+    let old = if flags.against.is_empty() { None } else { Some(PolicyText::read(&flags.against, flags.alone)?) };
     let all = Property::value_variants().iter().copied().filter(|one| old.is_some() || *one != Property::NotWider);
     let properties: Vec<Property> =
         all.filter(|one| flags.properties.is_empty() || flags.properties.contains(one)).collect();

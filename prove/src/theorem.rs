@@ -46,7 +46,7 @@ impl Property {
                    when { resource.classification != "confidential" || principal in Lake::Jurisdiction::"EU" };"#,
             ),
             Self::Embargo => Some(
-                r#"permit (principal is Lake::Anonymous, action in Lake::Action::"read", resource is Lake::Object)
+                r#"permit (principal is Lake::Anonymous, action in [Lake::Action::"read", Lake::Action::"raw"], resource is Lake::Object)
                    unless { resource has embargoUntil && context.now < resource.embargoUntil &&
                             !(resource has embargoLift && context.now >= resource.embargoLift.at) };"#,
             ),
@@ -65,7 +65,7 @@ impl Property {
             Self::ConfidentialEu => action == "lake:HoldReplica",
             Self::Embargo => {
                 kind.principal().basename() == "Anonymous"
-                    && schema.actions_in("read").is_some_and(|reads| reads.contains(kind.action()))
+                    && ["read", "raw"].into_iter().any(|group| schema.has_in(group, kind.action()))
             }
             Self::Replicas => action == "lake:CommitPlan",
             Self::NotWider => true,
@@ -73,17 +73,15 @@ impl Property {
     }
 }
 
-/// The members of a group of actions.
+/// The members of groups of actions.
 trait Groups {
-    fn actions_in(&self, group: &str) -> Option<Vec<EntityUid>>;
+    fn has_in(&self, group: &str, action: &EntityUid) -> bool;
 }
 
 impl Groups for Schema {
-    fn actions_in(&self, group: &str) -> Option<Vec<EntityUid>> {
-        let group: EntityUid = format!("Lake::Action::\"{group}\"").parse().ok()?;
-        let actions = self.action_entities().ok()?;
-        let is_in = |uid: &EntityUid| actions.ancestors(uid).is_some_and(|mut all| all.any(|one| *one == group));
-        Some(self.actions().filter(|uid| is_in(uid)).cloned().collect())
+    fn has_in(&self, group: &str, action: &EntityUid) -> bool {
+        let Ok(actions) = self.action_entities() else { return false };
+        actions.ancestors(action).is_some_and(|mut all| all.any(|one| one.id().unescaped() == group))
     }
 }
 
