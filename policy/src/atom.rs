@@ -5,6 +5,7 @@
 
 use crate::iam::condition::Condition;
 use crate::iam::pattern::Pattern;
+use crate::iam::principal::provider;
 use crate::question::Question;
 
 /// Something that is so or not so for a question.
@@ -21,6 +22,10 @@ pub(crate) enum Test {
     Condition(Condition),
     /// The resource's path matches.
     Path(Pattern),
+    /// The resource's ARN matches.
+    Arn(Pattern),
+    /// The caller was let in by this provider.
+    Provider(String),
 }
 
 impl Atom {
@@ -31,6 +36,11 @@ impl Atom {
                 let expand = |name: &str| question.variable(name);
                 question.path().is_some_and(|path| pattern.matches(&path, expand))
             }
+            Test::Arn(pattern) => {
+                let expand = |name: &str| question.variable(name);
+                question.arn().is_some_and(|arn| pattern.matches(&arn, expand))
+            }
+            Test::Provider(name) => question.key("aws:federatedprovider").iter().any(|found| provider(found) == name),
         }
     }
 }

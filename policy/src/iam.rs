@@ -4,35 +4,92 @@
 //! comes in, never ignored. Source: IAM User Guide, *Grammar of the IAM JSON policy language* and *Policy evaluation
 //! logic*.
 
+mod action;
 pub(crate) mod condition;
 mod document;
+mod key;
 pub(crate) mod pattern;
+pub(crate) mod principal;
+mod resource;
 mod translate;
+
+use kernel::AccountId;
 
 use crate::source::{PolicyFault, Source, bounded};
 
 /// Whose policy a document is, which says what it may speak of.
+///
+/// Sizes: Amazon S3 User Guide, *Bucket policies*; IAM User Guide, *IAM and AWS STS quotas*. IAM counts no white space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attachment {
-    /// A bucket's: every statement names its callers, and speaks of this bucket and its objects.
+    /// A bucket's: every statement names its callers, and speaks of this bucket and its objects. At most
+    /// [`BUCKET_POLICY_BYTES_MAX`].
     Bucket(String),
+    /// A policy of its own, attached to users, groups and roles, or the bound of what somebody may be allowed: at most
+    /// 6,144 characters.
+    Managed,
+    /// Written into a user: at most 2,048 characters.
+    User,
+    /// Written into a group: at most 5,120 characters.
+    Group,
+    /// Written into a role: at most 10,240 characters.
+    Role,
+    /// Of one session, or of one access key: at most 2,048 characters.
+    Session,
+    /// Who may take on the role of this ARN: every statement names its callers, and no resource. At most 2,048
+    /// characters.
+    Trust(String),
 }
 
 /// The most bytes of a bucket's policy. Source: Amazon S3 User Guide, *Bucket policies*: 20 KB.
 pub const BUCKET_POLICY_BYTES_MAX: usize = 20 << 10;
 
+/// Which account has a canonical user id; none where there is no such id.
+pub type CanonicalUsers<'a> = &'a dyn Fn(&str) -> Option<AccountId>;
+
+impl Attachment {
+    /// Whether statements name callers; else they are about whoever the document is attached to.
+    fn names_callers(&self) -> bool {
+        matches!(self, Self::Bucket(_) | Self::Trust(_))
+    }
+
+    /// # Errors
+    /// [`PolicyFault::TooLong`].
+    fn check_size(&self, json: &str) -> Result<(), PolicyFault> {
+        let characters = || json.chars().filter(|character| !character.is_whitespace()).count();
+        let (count, max) = match self {
+            Self::Bucket(_) => (json.len(), BUCKET_POLICY_BYTES_MAX),
+            Self::Managed => (characters(), 6_144),
+            Self::User | Self::Session | Self::Trust(_) => (characters(), 2_048),
+            Self::Group => (characters(), 5_120),
+            Self::Role => (characters(), 10_240),
+        };
+        if count > max { Err(PolicyFault::TooLong { bytes: count, max }) } else { Ok(()) }
+    }
+}
+
 impl Source {
-    /// The policies of an IAM document.
+    /// The policies of an IAM document, in which no canonical user id is known.
     ///
     /// # Errors
     /// [`PolicyFault`]: nothing that is not understood to the last word is taken.
     pub fn iam(name: &str, json: &str, attachment: &Attachment) -> Result<Self, PolicyFault> {
+        Self::iam_resolving(name, json, attachment, &|_| None)
+    }
+
+    /// The policies of an IAM document. `name` tells where it is from, and is said to whom it refuses.
+    ///
+    /// # Errors
+    /// [`PolicyFault`]: nothing that is not understood to the last word is taken.
+    pub fn iam_resolving(
+        name: &str,
+        json: &str,
+        attachment: &Attachment,
+        canonical: CanonicalUsers<'_>,
+    ) -> Result<Self, PolicyFault> {
         bounded(json)?;
-        let Attachment::Bucket(_) = attachment;
-        if json.len() > BUCKET_POLICY_BYTES_MAX {
-            return Err(PolicyFault::TooLong { bytes: json.len(), max: BUCKET_POLICY_BYTES_MAX });
-        }
+        attachment.check_size(json)?;
         let document = document::parse(json)?;
-        Self::of(name, json, translate::translate(name, &document, attachment)?)
+        Self::of(name, json, translate::Translation { name, attachment, canonical }.policies(&document)?)
     }
 }

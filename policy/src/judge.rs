@@ -25,6 +25,7 @@ use crate::{Permit, PolicyHash, Refusal};
 use composition::Permits;
 use slice::{Slice, Slices};
 
+pub(crate) use composition::owner;
 pub use entities::entity_name;
 
 /// The policies that hold in every lake, in Cedar, under the name `lake`.

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use kernel::{
-    AccountId, BucketName, Caller, ObjectFacts, ObjectKey, Origin, PublicAccessBlock, Sequence, Tags, Timestamp,
-    VersionName, Who,
+    AccountId, BucketName, Caller, ObjectFacts, ObjectKey, Origin, PrincipalKind, PublicAccessBlock, Sequence, Tags,
+    Timestamp, VersionName, Who,
 };
 
-use crate::action::Action;
+use crate::action::{Action, Resource};
+use crate::iam::condition::instant;
+use crate::judge::owner;
 use crate::source::Source;
 
 /// The bucket that a question is about.
@@ -110,43 +112,96 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// The value that a policy variable stands for.
-    pub(crate) fn variable(&self, name: &str) -> Option<String> {
-        self.key(name).into_iter().next().map(Cow::into_owned)
+    /// The ARN of what it concerns.
+    pub(crate) fn arn(&self) -> Option<Cow<'_, str>> {
+        match self.action.resource() {
+            Resource::Lake => None,
+            Resource::Bucket | Resource::Object => Some(Cow::Owned(format!("arn:aws:s3:::{}", self.path()?))),
+            Resource::Identity => Some(self.identity_arn()),
+        }
     }
 
-    /// The values of a condition key, which are none where the request has none.
+    /// The value that a policy variable stands for.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        self.key(&name.to_ascii_lowercase()).into_iter().next().map(Cow::into_owned)
+    }
+
+    /// The values of a condition key in lower case, which are none where the request has none.
     ///
     /// Source: Service Authorization Reference, *Condition keys for Amazon S3*; IAM User Guide, *AWS global condition
     /// context keys*.
     pub(crate) fn key(&self, name: &str) -> Vec<Cow<'_, str>> {
-        let name = name.to_ascii_lowercase();
         let one = |value: String| vec![Cow::Owned(value)];
-        match name.as_str() {
+        match name {
             "aws:currenttime" => one(rfc3339(self.now)),
             "aws:epochtime" => one(self.now.as_millis().div_euclid(1000).to_string()),
             "aws:securetransport" => one(self.origin().secure_transport.to_string()),
             "aws:sourceip" => self.origin().source_ip.map(|ip| Cow::Owned(ip.to_string())).into_iter().collect(),
-            "aws:principaltype" => one(match self.caller.who() {
-                Who::Root => "Account".to_owned(),
-                Who::Anonymous => "Anonymous".to_owned(),
-                Who::Lake(_) => "Service".to_owned(),
-                Who::Principal(_) => "User".to_owned(),
-            }),
-            _ => self
-                .tag(&name)
-                .or_else(|| self.origin().keys.get(name.as_str()).map(|value| Cow::Borrowed(value.as_str())))
-                .into_iter()
-                .collect(),
+            "aws:principalisawsservice" | "aws:viaawsservice" => one("false".to_owned()),
+            "aws:resourceaccount" | "s3:resourceaccount" => {
+                owner(self).map(|account| Cow::Owned(account.to_string())).into_iter().collect()
+            }
+            "lake:purpose" => self.origin().purpose.as_deref().map(Cow::Borrowed).into_iter().collect(),
+            "aws:tagkeys" | "s3:requestobjecttagkeys" => {
+                self.tags.into_iter().flat_map(|tags| tags.iter().map(|(name, _)| Cow::Borrowed(name))).collect()
+            }
+            _ => self.of_caller(name).or_else(|| self.tag(name)).or_else(|| self.brought(name)).into_iter().collect(),
         }
     }
 
+    /// What a request or the credentials it came with bring along.
+    fn brought(&self, name: &str) -> Option<Cow<'_, str>> {
+        let of_caller = || self.caller.principal().and_then(|principal| principal.keys.get(name));
+        if let Some(value) = self.origin().keys.get(name).or_else(of_caller) {
+            return Some(Cow::Borrowed(value));
+        }
+        if name == "s3:object-lock-remaining-retention-days" {
+            let until = instant(self.origin().keys.get("s3:object-lock-retain-until-date")?)?;
+            return Some(Cow::Owned((until - self.now.as_millis()).div_euclid(DAY_MS).to_string()));
+        }
+        None
+    }
+
+    /// What is known of who asks.
+    fn of_caller(&self, name: &str) -> Option<Cow<'_, str>> {
+        let principal = self.caller.principal();
+        let kind = principal.map(|principal| principal.kind);
+        match name {
+            "aws:principaltype" => Some(Cow::Borrowed(match (self.caller.who(), kind) {
+                (Who::Root, _) | (_, Some(PrincipalKind::AccountRoot)) => "Account",
+                (Who::Anonymous, _) => "Anonymous",
+                (Who::Lake(_), _) => "Service",
+                (_, Some(PrincipalKind::Role)) => "AssumedRole",
+                (Who::Principal(_), _) => "User",
+            })),
+            "aws:userid" if self.caller.is_anonymous() => Some(Cow::Borrowed("anonymous")),
+            "aws:userid" => Some(Cow::Borrowed(&principal?.unique_id)),
+            "aws:username" if kind == Some(PrincipalKind::User) => Some(Cow::Borrowed(&principal?.name)),
+            "aws:principalarn" => Some(Cow::Borrowed(&principal?.policy_arn)),
+            "aws:principalaccount" => Some(Cow::Owned(principal?.account.to_string())),
+            _ => {
+                let tag = name.strip_prefix("aws:principaltag/")?;
+                let mut tags = principal?.tags.iter();
+                tags.find(|(name, _)| name.eq_ignore_ascii_case(tag)).map(|(_, value)| Cow::Borrowed(value.as_str()))
+            }
+        }
+    }
+
+    /// The value of a tag: of the request, of the object, or of the bucket.
     fn tag(&self, name: &str) -> Option<Cow<'_, str>> {
-        let tag = name.strip_prefix("s3:existingobjecttag/")?;
-        let tags = &self.object?.facts?.facts.tags;
+        let (of, tag) = name.split_once('/')?;
+        let tags = match of {
+            "aws:requesttag" | "s3:requestobjecttag" => self.tags?,
+            "s3:existingobjecttag" => &self.object?.facts?.facts.tags,
+            "s3:buckettag" => self.bucket?.tags,
+            "aws:resourcetag" if self.action.resource() == Resource::Bucket => self.bucket?.tags,
+            _ => return None,
+        };
         tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag)).map(|(_, value)| Cow::Borrowed(value))
     }
 }
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// An instant as conditions write it, to the second.
 fn rfc3339(at: Timestamp) -> String {

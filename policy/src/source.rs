@@ -197,7 +197,8 @@ impl Compiled {
                 Callers::Within(uid)
             }
         };
-        Self { policy, actions, bucket, callers, atoms, delegates: false, is_public: false }
+        let delegates = matches!(&callers, Callers::Within(uid) if uid.type_name().basename() == "Account");
+        Self { policy, actions, bucket, callers, atoms, delegates, is_public: false }
     }
 
     fn concerns(&self, action: Action, bucket: Option<&str>, caller: &CallerScope) -> bool {

@@ -7,6 +7,7 @@ use kernel::{
 
 use super::*;
 
+mod attachments;
 mod named;
 
 struct Case {
@@ -133,8 +134,9 @@ fn a_denial_wins_and_says_why() {
     let allow = iam(&statement("Allow", r#""s3:*""#, r#""*""#, "")).expect("allow");
     let deny = iam(&statement("Deny", r#""s3:GetObject""#, r#""arn:aws:s3:::turbines/public/*""#, "")).expect("deny");
     let refusal = case.ask(&Caller::anonymous(), Action::GetObject, &[allow.clone(), deny.clone()]);
-    // Both texts have one name here, and their policies one id: then nobody is let in, for any action they share.
+    // Both texts have one name here, and their policies one id: each counts for itself.
     assert!(refusal.is_err());
+    assert!(case.anonymous(Action::ListBucket, &[allow, deny]));
     let both = iam(r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"s3:*","Resource":"*"},
         {"Sid":"no-\"x\"","Effect":"Deny","Principal":"*","NotAction":"s3:ListBucket","Resource":"*"}]}"#)
     .expect("both");

@@ -58,6 +58,8 @@ pub(crate) enum Operator {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Text(Pattern),
+    /// The parts of an ARN, each compared for itself.
+    Arn(Vec<Pattern>),
     Exact(String),
     Bytes(Vec<u8>),
     Truth(bool),
@@ -133,7 +135,10 @@ impl Operator {
             Self::Compare { comparison, .. } => comparison,
         };
         Ok(match comparison {
-            Comparison::StringLike | Comparison::ArnLike => Value::Text(Pattern::parse(text)?),
+            Comparison::StringLike => Value::Text(Pattern::parse(text)?),
+            Comparison::ArnLike => {
+                Value::Arn(arn_parts(text).iter().map(|part| Pattern::parse(part)).collect::<Result<_, _>>()?)
+            }
             // Variables stand for text in exact comparisons too, wildcards do not.
             Comparison::StringEquals if text.contains("${") => {
                 Value::Text(Pattern::parse(&text.replace('*', "${*}").replace('?', "${?}"))?)
@@ -173,6 +178,12 @@ impl Condition {
 
     fn fits(&self, comparison: Comparison, value: &Value, text: &str, question: &Question<'_>) -> bool {
         match (comparison, value) {
+            (_, Value::Arn(patterns)) => {
+                let parts: Vec<&str> = text.splitn(patterns.len(), ':').collect();
+                let mut pairs = patterns.iter().zip(&parts);
+                parts.len() == patterns.len()
+                    && pairs.all(|(pattern, part)| pattern.matches(part, |name| question.variable(name)))
+            }
             (_, Value::Text(pattern)) => pattern.matches(text, |name| question.variable(name)),
             (Comparison::StringEqualsIgnoreCase, Value::Exact(wanted)) => wanted.to_lowercase() == text.to_lowercase(),
             (_, Value::Exact(wanted)) => wanted == text,
@@ -200,6 +211,27 @@ impl Order {
             Self::GreaterOrEqual => found.is_ge(),
         })
     }
+}
+
+/// The six parts of an ARN; colons inside of variables part nothing.
+///
+/// Source: IAM User Guide, *IAM JSON policy elements: Condition operators*, "Amazon Resource Name (ARN) condition
+/// operators".
+fn arn_parts(text: &str) -> Vec<&str> {
+    let (mut parts, mut from, mut is_variable) = (Vec::new(), 0, false);
+    for (at, character) in text.char_indices() {
+        match character {
+            '{' => is_variable = text.get(..at).is_some_and(|before| before.ends_with('$')),
+            '}' => is_variable = false,
+            ':' if !is_variable && parts.len() < 5 => {
+                parts.push(text.get(from..at).unwrap_or_default());
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(text.get(from..).unwrap_or_default());
+    parts
 }
 
 fn base64(text: &str) -> Option<Vec<u8>> {

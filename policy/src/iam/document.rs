@@ -135,6 +135,13 @@ impl Texts {
 }
 
 impl Document {
+    /// A text of the document in which `${` stands for itself unless the version is the one that has variables.
+    ///
+    /// Source: IAM User Guide, *IAM JSON policy elements: Version*.
+    pub(super) fn without_variables(&self, text: String) -> String {
+        if self.version.as_deref() == Some("2012-10-17") { text } else { text.replace("${", "${$}{") }
+    }
+
     pub(super) fn statements(&self) -> &[Statement] {
         match &self.statement {
             Statements::One(statement) => std::slice::from_ref(statement),

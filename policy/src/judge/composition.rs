@@ -122,7 +122,7 @@ fn is_confined(question: &Question<'_>, caller: Option<AccountId>) -> bool {
 }
 
 /// The account that owns what is asked for.
-pub(super) fn owner(question: &Question<'_>) -> Option<AccountId> {
+pub(crate) fn owner(question: &Question<'_>) -> Option<AccountId> {
     match question.action.resource() {
         Resource::Lake if question.action == Action::ListAllMyBuckets => question.caller.account(),
         Resource::Lake => Some(AccountId::HOME),

@@ -24,6 +24,8 @@ pub(super) struct Slice {
     known: HashMap<PolicyId, Known>,
     /// Whether any of them lets anybody in: without one, nobody need ask.
     pub(super) permits: bool,
+    /// Whether no policy was left out.
+    is_whole: bool,
 }
 
 /// What is known of a policy beside its text.
@@ -74,22 +76,21 @@ impl Slices {
             source.concerning(key.action, key.bucket.as_deref(), &key.caller).cloned().collect()
         };
         let mut slice = Slice::empty();
-        let mut is_whole = true;
         for source in lake.into_iter().flatten() {
-            is_whole &= slice.take(concerning(source), |_| Side::Lake);
+            slice.take(concerning(source), |_| Side::Lake);
         }
         for source in identity {
-            is_whole &= slice.take(concerning(source), |_| Side::Identity);
+            slice.take(concerning(source), |_| Side::Identity);
         }
         for source in resource {
             let is_public = source.is_public();
-            is_whole &= slice.take(concerning(source), |compiled| match compiled.delegates {
+            slice.take(concerning(source), |compiled| match compiled.delegates {
                 true => Side::Account { is_public },
                 false => Side::Resource { is_public },
             });
         }
-        // Two sources with one name would hide a policy: then nobody is let in.
-        slice.permits &= is_whole;
+        // A policy left out could be one that forbids: then nobody is let in.
+        slice.permits &= slice.is_whole;
         let slice = Arc::new(slice);
         let mut slices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if slices.len() >= SLICES_MAX {
@@ -102,7 +103,7 @@ impl Slices {
 
 impl Slice {
     fn empty() -> Self {
-        Self { policies: PolicySet::new(), atoms: Vec::new(), known: HashMap::new(), permits: false }
+        Self { policies: PolicySet::new(), atoms: Vec::new(), known: HashMap::new(), permits: false, is_whole: true }
     }
 
     /// What is known of one of its policies.
@@ -110,9 +111,8 @@ impl Slice {
         self.known.get(id)
     }
 
-    /// Takes policies in; false where one of that name is there already.
-    fn take(&mut self, concerning: Vec<Compiled>, side: impl Fn(&Compiled) -> Side) -> bool {
-        let mut is_whole = true;
+    /// Takes policies in. One document may be attached twice, and two may have one name: each policy keeps an id of its own.
+    fn take(&mut self, concerning: Vec<Compiled>, side: impl Fn(&Compiled) -> Side) {
         for compiled in concerning {
             self.permits |= !compiled.forbids();
             for atom in &compiled.atoms {
@@ -120,11 +120,13 @@ impl Slice {
                     self.atoms.push(Arc::clone(atom));
                 }
             }
-            let id = compiled.policy.id().clone();
-            let reason = compiled.policy.annotation("reason").map_or_else(|| id.to_string(), str::to_owned);
-            self.known.insert(id, Known { reason, side: side(&compiled) });
-            is_whole &= self.policies.add(compiled.policy).is_ok();
+            let mut policy = compiled.policy.clone();
+            let reason = policy.annotation("reason").map_or_else(|| policy.id().to_string(), str::to_owned);
+            if self.known.contains_key(policy.id()) {
+                policy = policy.new_id(PolicyId::new(format!("{} ({})", policy.id(), self.known.len())));
+            }
+            self.known.insert(policy.id().clone(), Known { reason, side: side(&compiled) });
+            self.is_whole &= self.policies.add(policy).is_ok();
         }
-        is_whole
     }
 }
