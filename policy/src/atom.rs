@@ -29,6 +29,14 @@ pub(crate) enum Test {
 }
 
 impl Atom {
+    /// The instants that it compares the time with, in milliseconds since 1970.
+    pub(crate) fn instants(&self) -> Vec<i64> {
+        match &self.test {
+            Test::Condition(condition) => condition.instants(),
+            Test::Path(_) | Test::Arn(_) | Test::Provider(_) => Vec::new(),
+        }
+    }
+
     pub(crate) fn holds(&self, question: &Question<'_>) -> bool {
         match &self.test {
             Test::Condition(condition) => condition.holds(question),

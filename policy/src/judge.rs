@@ -11,6 +11,7 @@
 
 mod composition;
 mod entities;
+mod explain;
 mod slice;
 
 use std::sync::{Arc, LazyLock};
@@ -22,11 +23,12 @@ use crate::action::Action;
 use crate::question::{Policies, Question};
 use crate::source::{CallerScope, Source};
 use crate::{Permit, PolicyHash, Refusal};
-use composition::Permits;
+use composition::{Permits, Side};
 use slice::{Slice, Slices};
 
 pub(crate) use composition::owner;
 pub use entities::entity_name;
+pub use explain::{Deciding, Explanation};
 
 /// The policies that hold in every lake, in Cedar, under the name `lake`.
 pub const BASE_TEXT: &str = include_str!("base.cedar");
@@ -98,23 +100,41 @@ impl Judge {
 
     /// Asks the sides together, then each narrowing for itself.
     fn judge(&self, question: &Question<'_>, policies: &Policies<'_>) -> Result<(), Refused> {
-        let Some(base) = &*BASE else {
-            return Err(Refused::because("the lake's first policies are none"));
-        };
         let caller = entities::scope(question.caller).ok_or_else(|| Refused::because("the caller has no name"))?;
-        // Nobody can lock an account out of the policy of its own bucket.
-        let resource = if composition::is_beyond_resource(question) { &[] } else { policies.resource };
-        let slice =
-            self.slices.of(question, &caller, [std::slice::from_ref(base), policies.lake], policies.identity, resource);
-        let permits = ask(&slice, question, &caller)?;
-        composition::suffice(question, permits).map_err(Refused::because)?;
+        let slice = self.slice_of_sides(question, &caller, policies);
+        let slice = slice.ok_or_else(|| Refused::because("what holds in every lake cannot be read"))?;
+        composition::suffice(question, ask(&slice, question, &caller)?).map_err(Refused::because)?;
         for narrowing in policies.narrowing {
-            let slice = self.slices.of(question, &caller, [&[], &[]], std::slice::from_ref(narrowing), &[]);
+            let slice = self.slice_of_narrowing(question, &caller, narrowing);
             if ask(&slice, question, &caller)?.is_empty() {
                 return Err(Refused::because(&format!("the {} does not allow it", narrowing.name())));
             }
         }
         Ok(())
+    }
+
+    fn slice_of_sides(
+        &self,
+        question: &Question<'_>,
+        caller: &CallerScope,
+        policies: &Policies<'_>,
+    ) -> Option<Arc<Slice>> {
+        let lake = [BASE.as_slice(), policies.lake];
+        // Nobody can lock an account out of the policy of its own bucket.
+        let resource = if composition::is_beyond_resource(question) { &[] } else { policies.resource };
+        BASE.as_ref()?;
+        Some(self.slices.of(question, caller, lake, policies.identity, resource))
+    }
+
+    fn slice_of_narrowing(&self, question: &Question<'_>, caller: &CallerScope, narrowing: &Arc<Source>) -> Arc<Slice> {
+        self.slices.of(question, caller, [&[], &[]], std::slice::from_ref(narrowing), &[])
+    }
+
+    /// All slices of a question: that of the sides, then one for each narrowing.
+    fn slices(&self, question: &Question<'_>, caller: &CallerScope, policies: &Policies<'_>) -> Vec<Arc<Slice>> {
+        let narrowings = policies.narrowing.iter();
+        let narrowings = narrowings.map(|narrowing| self.slice_of_narrowing(question, caller, narrowing));
+        self.slice_of_sides(question, caller, policies).into_iter().chain(narrowings).collect()
     }
 }
 

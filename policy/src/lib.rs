@@ -25,7 +25,7 @@ use kernel::{BucketName, Caller, ObjectKey, Sequence, VersionName};
 pub use acl::AclPlace;
 pub use action::{Action, Group, Resource};
 pub use iam::{Attachment, BUCKET_POLICY_BYTES_MAX, CanonicalUsers};
-pub use judge::{BASE_TEXT, Judge, entity_name};
+pub use judge::{BASE_TEXT, Deciding, Explanation, Judge, entity_name};
 pub use question::{BucketView, ObjectView, Policies, Question, VersionView};
 pub use schema::schema_text;
 pub use source::{POLICIES_MAX, PolicyFault, Source, TEXT_BYTES_MAX};

@@ -8,6 +8,7 @@ use kernel::{
 use super::*;
 
 mod attachments;
+mod explained;
 mod named;
 
 struct Case {
@@ -46,6 +47,11 @@ impl Case {
     }
 
     fn decide(&self, caller: &Caller, action: Action, policies: &Policies<'_>) -> Result<Permit, Refusal> {
+        self.put(caller, action, |question| Judge::default().decide(question, policies))
+    }
+
+    /// Puts a question to whoever answers it.
+    fn put<T>(&self, caller: &Caller, action: Action, answer: impl FnOnce(&Question<'_>) -> T) -> T {
         let bucket = BucketView {
             name: &self.bucket,
             owner: self.owner,
@@ -79,7 +85,7 @@ impl Case {
         let object = (action.resource() == Resource::Object).then_some(object);
         let bucket = matches!(action.resource(), Resource::Bucket | Resource::Object).then_some(bucket);
         let question = Question { caller, action, bucket, object, identity: self.identity, tags: None, now: self.now };
-        Judge::default().decide(&question, policies)
+        answer(&question)
     }
 
     fn anonymous(&self, action: Action, sources: &[Arc<Source>]) -> bool {

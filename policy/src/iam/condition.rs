@@ -157,6 +157,20 @@ impl Operator {
 }
 
 impl Condition {
+    /// The instants that it compares the time with, in milliseconds since 1970.
+    pub(crate) fn instants(&self) -> Vec<i64> {
+        let of_value = |value: &Value| match value {
+            Value::Instant(at) => Some(*at),
+            // Beyond what a date can be, a number stands for the last instant there is.
+            Value::Number(seconds) if seconds.abs() < 1e12 => Some((seconds * 1_000.0).ceil() as i64),
+            _ => None,
+        };
+        match self.key.as_str() {
+            "aws:currenttime" | "aws:epochtime" => self.values.iter().filter_map(of_value).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether it holds.
     pub(crate) fn holds(&self, question: &Question<'_>) -> bool {
         let found = question.key(&self.key);
