@@ -154,6 +154,9 @@ pub enum Error {
     /// No permit.
     #[error("denied")]
     Denied(#[from] policy::Refusal),
+    /// Something about identities was not done.
+    #[error(transparent)]
+    Identity(#[from] crate::IdentityFault),
     /// A precondition does not hold.
     #[error("precondition: {0:?}")]
     Precondition(Unmet),

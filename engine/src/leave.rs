@@ -6,9 +6,12 @@
 //! bound by no policy, and nothing is looked up for them.
 
 use kernel::{Caller, ObjectKey, Sequence, Tags, Version, VersionName, Who};
-use policy::{Action, BucketView, ObjectView, Permit, Policies, Question, VersionView};
+use std::sync::Arc;
+
+use policy::{Action, BucketView, ObjectView, Permit, Policies, Question, Source, VersionView};
 
 use crate::facts::BucketFacts;
+use crate::identity::CallerPolicies;
 use crate::{Engine, Error, Fault, Missing, Result};
 
 /// What leave is asked for.
@@ -24,6 +27,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) object: Option<ObjectView<'a>>,
     /// The ARN of the identity it concerns.
     pub(crate) identity: Option<&'a str>,
+    /// Who may take on the role it concerns.
+    pub(crate) trust: Option<&'a Arc<Source>>,
     /// The tags that the request sets.
     pub(crate) tags: Option<&'a Tags>,
 }
@@ -31,7 +36,7 @@ pub(crate) struct Ask<'a> {
 impl<'a> Ask<'a> {
     /// For something with the lake as a whole.
     pub(crate) fn lake(action: Action) -> Self {
-        Self { action, bucket: None, facts: None, object: None, identity: None, tags: None }
+        Self { action, bucket: None, facts: None, object: None, identity: None, trust: None, tags: None }
     }
 
     /// For something with a bucket.
@@ -77,16 +82,19 @@ fn is_bound(caller: &Caller) -> bool {
 impl Engine {
     /// Asks for leave.
     pub(crate) fn ask(&self, caller: &Caller, ask: Ask<'_>) -> Result<Permit> {
-        let Ask { action, bucket, facts, object, identity, tags } = ask;
+        let Ask { action, bucket, facts, object, identity, trust, tags } = ask;
         let question = Question { caller, action, bucket, object, identity, tags, now: self.time.opening() };
         if !is_bound(caller) {
             return Ok(self.judge.decide(&question, &Policies::default())?);
         }
-        let resource = match facts {
+        let mut resource = match facts {
             Some(facts) => self.bucket_policies.concerning(facts, object.and_then(|object| object.facts))?,
             None => Vec::new(),
         };
-        Ok(self.judge.decide(&question, &Policies { resource: &resource, ..Policies::default() })?)
+        resource.extend(trust.cloned());
+        let CallerPolicies { identity, narrowing } = self.policies_of(caller)?;
+        let policies = Policies { lake: &[], identity: &identity, resource: &resource, narrowing: &narrowing };
+        Ok(self.judge.decide(&question, &policies)?)
     }
 
     /// Asks for leave to do something with the lake as a whole.

@@ -21,6 +21,7 @@ mod error;
 mod facts;
 mod get;
 mod history;
+mod identity;
 mod ingest;
 mod leave;
 mod list;
@@ -52,6 +53,10 @@ pub use background::{Background, Progress};
 pub use cors::{CorsAnswer, CorsRequest, CorsVerdict};
 pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
 pub use history::{History, HistorySettings};
+pub use identity::{
+    AccessKey, Account, AssumeRole, Assumed, CredentialFault, Group, Holder, IdentityFault, ManagedPolicy,
+    NewAccessKey, NewKey, NewRole, Outside, PolicyPlace, PolicyVersion, Role, Session, SessionBounds, User,
+};
 pub use request::{
     AsOf, Attributes, BatchMember, BatchRead, Body, BucketInfo, BucketUsage, Bytestream, CompleteUpload, Copied,
     CopyObject, CopyPart, CopySource, CreateBucket, CreateUpload, DeleteObject, Deleted, Entry, GetObject, ListObjects,
@@ -64,6 +69,7 @@ pub use trusted_time::{TimeHold, TimeKeeper, TimeReading, TimeTrust};
 pub use website::{Redirect, Step, Target, Visit, WebsiteRoutes};
 
 use facts::BucketFacts;
+use identity::Identities;
 use policies::BucketPolicies;
 use trusted_time::TrustedTime;
 
@@ -121,6 +127,7 @@ pub struct Engine {
     judge: Judge,
     bucket_policies: BucketPolicies,
     time: TrustedTime,
+    identities: Identities,
 }
 
 impl Engine {
@@ -140,6 +147,7 @@ impl Engine {
             judge: Judge::default(),
             bucket_policies: BucketPolicies::default(),
             time,
+            identities: Identities::new(),
         })
     }
 

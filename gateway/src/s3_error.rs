@@ -5,7 +5,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use engine::{BodyError, Existing, Fault, Missing, Unmet};
+use engine::{BodyError, Existing, Fault, IdentityFault, Missing, Unmet};
 use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED};
 use http::{HeaderMap, StatusCode};
 use kernel::{ETag, NameError, TagError, VersionName};
@@ -233,6 +233,7 @@ fn from_engine(error: engine::Error) -> S3Error {
         Error::Removed { .. } => unlisted("VersionRemoved", StatusCode::GONE, &error),
         Error::AlreadyExists(Existing::OwnBucket) => S3Error::new(S3ErrorCode::BucketAlreadyOwnedByYou),
         Error::Denied(_) => S3Error::new(S3ErrorCode::AccessDenied),
+        Error::Identity(fault) => identity(&fault),
         Error::Precondition(unmet) => precondition(unmet),
         Error::Invalid(fault) => invalid(&fault),
         Error::TooLarge { max } => S3Error::with_message(
@@ -249,6 +250,19 @@ fn from_engine(error: engine::Error) -> S3Error {
         Error::Unavailable { .. } => S3Error::new(S3ErrorCode::ServiceUnavailable),
         Error::Corrupt { .. } | Error::Bug(_) => S3Error::new(S3ErrorCode::InternalError),
     }
+}
+
+/// Source: IAM API Reference, *Common Errors* and the errors of each operation.
+fn identity(fault: &IdentityFault) -> S3Error {
+    let (code, status) = match fault {
+        IdentityFault::Exists { .. } => ("EntityAlreadyExists", StatusCode::CONFLICT),
+        IdentityFault::Missing { .. } => ("NoSuchEntity", StatusCode::NOT_FOUND),
+        IdentityFault::InUse(_) => ("DeleteConflict", StatusCode::CONFLICT),
+        IdentityFault::Limit { .. } => ("LimitExceeded", StatusCode::CONFLICT),
+        IdentityFault::Policy(_) => ("MalformedPolicyDocument", StatusCode::BAD_REQUEST),
+        IdentityFault::Value(_) => ("ValidationError", StatusCode::BAD_REQUEST),
+    };
+    unlisted(code, status, fault)
 }
 
 fn not_found(missing: Missing) -> S3Error {

@@ -55,6 +55,9 @@ pub(crate) enum ServeError {
     /// What was known of the time.
     #[error("what the lake knew of the time cannot be read")]
     Time(#[source] engine::Error),
+    /// Users, keys and the like.
+    #[error("the lake's users and keys cannot be read")]
+    Identities(#[source] engine::Error),
     /// A site.
     #[error("the site `{site}` cannot be used")]
     Site {
@@ -176,6 +179,7 @@ impl Lake {
             settings: settings.engine,
         });
         engine.recall_time().await.map_err(ServeError::Time)?;
+        engine.open_identities(&owner).await.map_err(ServeError::Identities)?;
         let (stop, stopped) = watch::channel(false);
         let sweep = Sweep::new(Arc::clone(&engine), settings.sweep);
         let stale_uploads = StaleUploads::new(Arc::clone(&engine), settings.stale_uploads);

@@ -235,6 +235,7 @@ fn refusal(error: &Error) -> Answer {
         | Error::Unavailable { .. }
         | Error::Recalling
         | Error::Corrupt { .. }
+        | Error::Identity(_)
         | Error::Bug(_) => return Answer::Broken(describe(error)),
     };
     Answer::Refused(refusal)

@@ -52,6 +52,10 @@ impl BlobStore {
         Self { piece_bytes_max: piece_bytes_max.clamp(1, PIECE_BYTES_MAX), ..self }
     }
 
+    pub(crate) fn vault(&self) -> &dyn KeyVault {
+        &*self.vault
+    }
+
     /// What it counts.
     pub fn meters(&self) -> &StorageMeters {
         &self.meters

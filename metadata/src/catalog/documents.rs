@@ -16,6 +16,20 @@ pub struct DocumentKind(pub u8);
 impl DocumentKind {
     /// What is known of the time.
     pub const TIME: Self = Self(1);
+    /// The key that sessions are made from.
+    pub const SESSION_KEY: Self = Self(10);
+    /// Accounts.
+    pub const ACCOUNT: Self = Self(11);
+    /// Users.
+    pub const USER: Self = Self(12);
+    /// Groups.
+    pub const GROUP: Self = Self(13);
+    /// Roles.
+    pub const ROLE: Self = Self(14);
+    /// Managed policies.
+    pub const POLICY: Self = Self(15);
+    /// Access keys.
+    pub const ACCESS_KEY: Self = Self(16);
 }
 
 /// A change of one document.

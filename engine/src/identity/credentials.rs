@@ -1,0 +1,213 @@
+//! Signing in: from what a request shows to who sent it. Nothing here believes a request; the gateway has verified the
+//! signature, the token or the certificate, or will do so with the secret that it gets here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kernel::{AccountId, AuthMethod, Narrowing, Principal, PrincipalKind, Timestamp};
+use metadata::{DocumentEdit, DocumentKind};
+use serde::{Deserialize, Serialize};
+use storage::{SessionKey, secret_text};
+use zeroize::Zeroizing;
+
+use super::accounts::hex;
+use super::keys::{vault_refused, wrapped_key};
+use super::records::{AccessKey, User, account_id};
+use super::roster::Roster;
+use super::sessions::Carried;
+use crate::{Engine, Error, Result};
+
+/// What access keys of sessions begin with.
+const SESSION_PREFIX: &str = "ASIA";
+const SESSION_KEY_NAME: &str = "current";
+
+/// Why somebody is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialFault {
+    /// There is no such access key, or it may not be used.
+    #[error("there is no such access key")]
+    Key,
+    /// Temporary keys came without their token, or permanent ones with one, or the token is not theirs.
+    #[error("the session token does not belong to the access key")]
+    Token,
+    /// The session is over.
+    #[error("the session is over")]
+    Expired,
+}
+
+/// Somebody who was let in by a provider outside the lake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outside {
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// Who it is there.
+    pub subject: String,
+    /// Groups, as the lake calls them.
+    pub groups: BTreeSet<String>,
+    /// Tags that claims stand for.
+    pub tags: BTreeMap<String, String>,
+    /// Condition keys that the credentials bring, in lower case.
+    pub keys: BTreeMap<String, String>,
+    /// How it proved who it is.
+    pub method: AuthMethod,
+}
+
+/// The key that sessions are made from, as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredKey {
+    master: String,
+    wrapped: String,
+}
+
+impl Engine {
+    /// The secret of an access key, permanent or of a session; none where there is no such key. For a session there
+    /// always is one: what tells a real session from a made-up key is its token.
+    ///
+    /// # Errors
+    /// `Unavailable` when the key vault refuses.
+    pub fn secret_of(&self, access_key: &str) -> Result<Option<Zeroizing<String>>> {
+        if access_key.starts_with(SESSION_PREFIX) {
+            return Ok(self.identities.session_key.get().map(|key| key.secret_of(access_key)));
+        }
+        let roster = self.identities.roster();
+        let Ok(key) = roster.find::<AccessKey>(access_key) else { return Ok(None) };
+        if !key.active {
+            return Ok(None);
+        }
+        let damaged =
+            || Error::Corrupt { what: format!("the access key `{access_key}`"), source: "no wrapped key".into() };
+        let wrapped = wrapped_key(&key.master, &key.wrapped).ok_or_else(damaged)?;
+        let opened = self.blobs.open_secret_key(&wrapped).map_err(vault_refused)?;
+        Ok(Some(secret_text(&opened)))
+    }
+
+    /// Who signs with an access key.
+    ///
+    /// # Errors
+    /// [`CredentialFault`].
+    pub fn principal(
+        &self,
+        access_key: &str,
+        token: Option<&str>,
+    ) -> std::result::Result<Arc<Principal>, CredentialFault> {
+        let roster = self.identities.roster();
+        if !access_key.starts_with(SESSION_PREFIX) {
+            if token.is_some() {
+                return Err(CredentialFault::Token);
+            }
+            let key = roster.find::<AccessKey>(access_key).ok().filter(|key| key.active).ok_or(CredentialFault::Key)?;
+            return Ok(roster.principal(access_key, || Ok::<_, CredentialFault>((of_key(&roster, key)?, None)))?.0);
+        }
+        let token = token.ok_or(CredentialFault::Token)?;
+        let (principal, expires) = roster.principal(&format!("{access_key} {token}"), || {
+            let key = self.identities.session_key.get().ok_or(CredentialFault::Token)?;
+            let opened = key.open(access_key, token).ok_or(CredentialFault::Token)?;
+            let carried: Carried = serde_json::from_slice(&opened).map_err(|_| CredentialFault::Token)?;
+            let expires = Timestamp::from_millis(carried.expires_ms);
+            Ok::<_, CredentialFault>((carried.principal(&roster)?, Some(expires)))
+        })?;
+        if expires.is_some_and(|expires| expires <= self.time.ending()) {
+            return Err(CredentialFault::Expired);
+        }
+        Ok(principal)
+    }
+
+    /// Somebody whom a provider outside has let in: a user of the first account named `PROVIDER:SUBJECT`, which no user of
+    /// the account can be called.
+    pub fn principal_from_outside(&self, outside: Outside) -> Arc<Principal> {
+        Arc::new(outside_principal(outside))
+    }
+
+    /// Opens the key that sessions are made from, or makes it.
+    pub(super) async fn open_session_key(&self) -> Result<()> {
+        let kind = DocumentKind::SESSION_KEY;
+        let stored = self.catalog.documents(kind).await?.into_iter().find(|(name, _)| name == SESSION_KEY_NAME);
+        let key = match stored {
+            Some((_, bytes)) => {
+                let damaged =
+                    || Error::Corrupt { what: "the key of sessions".to_owned(), source: "it cannot be read".into() };
+                let stored: StoredKey = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
+                let wrapped = wrapped_key(&stored.master, &stored.wrapped).ok_or_else(damaged)?;
+                self.blobs.open_secret_key(&wrapped).map_err(vault_refused)?
+            }
+            None => {
+                let (key, wrapped) = self.blobs.new_secret_key().map_err(vault_refused)?;
+                let stored = StoredKey { master: wrapped.master.to_string(), wrapped: hex(&wrapped.wrapped) };
+                let bytes = serde_json::to_vec(&stored).map_err(|_| Error::Bug("a key that is no JSON"))?;
+                let now = Some(Bytes::from(bytes));
+                let edit = DocumentEdit { kind, name: SESSION_KEY_NAME.to_owned(), was: None, now };
+                self.catalog.change_documents(&[edit]).await?;
+                key
+            }
+        };
+        // Set once: the lake is not open before.
+        let _ = self.identities.session_key.set(SessionKey::new(key));
+        Ok(())
+    }
+}
+
+/// Who a permanent key belongs to.
+fn of_key(roster: &Roster, key: &AccessKey) -> std::result::Result<Principal, CredentialFault> {
+    let account = account_id(&key.account);
+    let mut principal = match &key.user {
+        None => root_principal(account),
+        Some(name) => user_principal(roster.of::<User>(account, name).map_err(|_| CredentialFault::Key)?),
+    };
+    if let Some(document) = &key.narrowed {
+        principal.narrowed.push(Narrowing { name: "service account", document: Arc::clone(document) });
+    }
+    Ok(principal)
+}
+
+pub(super) fn root_principal(account: AccountId) -> Principal {
+    let arn = format!("arn:aws:iam::{account}:root");
+    Principal {
+        account,
+        kind: PrincipalKind::AccountRoot,
+        name: "root".to_owned(),
+        policy_arn: arn.clone(),
+        arn,
+        unique_id: account.to_string(),
+        groups: BTreeSet::new(),
+        tags: BTreeMap::new(),
+        method: AuthMethod::AccessKey,
+        narrowed: Vec::new(),
+        keys: BTreeMap::new(),
+    }
+}
+
+pub(super) fn user_principal(user: &User) -> Principal {
+    Principal {
+        account: account_id(&user.account),
+        kind: PrincipalKind::User,
+        name: user.name.clone(),
+        arn: user.arn(),
+        policy_arn: user.arn(),
+        unique_id: user.id.clone(),
+        groups: user.groups.clone(),
+        tags: user.tags.clone(),
+        method: AuthMethod::AccessKey,
+        narrowed: Vec::new(),
+        keys: BTreeMap::new(),
+    }
+}
+
+pub(super) fn outside_principal(outside: Outside) -> Principal {
+    let Outside { provider, subject, groups, tags, keys, method } = outside;
+    let name = format!("{provider}:{subject}");
+    let arn = format!("arn:aws:iam::{}:user/{name}", AccountId::HOME);
+    Principal {
+        account: AccountId::HOME,
+        kind: PrincipalKind::User,
+        policy_arn: arn.clone(),
+        arn,
+        unique_id: name.clone(),
+        name,
+        groups,
+        tags,
+        method,
+        narrowed: Vec::new(),
+        keys,
+    }
+}

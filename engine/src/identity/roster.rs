@@ -1,0 +1,224 @@
+//! One moment of all identities, and how the next comes about.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use kernel::{AccountId, Principal, Timestamp};
+use metadata::DocumentEdit;
+
+use super::IdentityFault;
+use super::records::{AccessKey, Account, Group, ManagedPolicy, Record, Role, User, within};
+use crate::{Engine, Error, Result};
+
+/// Principals that are remembered at the most, between two changes.
+const PRINCIPALS_MAX: usize = 10_000;
+
+/// A document and its bytes, which the next change expects.
+#[derive(Debug, Clone)]
+pub(crate) struct Shelved<R> {
+    pub(crate) record: R,
+    bytes: Bytes,
+}
+
+/// Who signs with some credentials, and until when.
+type SignedIn = (Arc<Principal>, Option<Timestamp>);
+
+/// All documents of a kind, by name.
+type Shelf<R> = BTreeMap<String, Arc<Shelved<R>>>;
+
+/// One moment of all identities.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    pub(crate) accounts: Shelf<Account>,
+    pub(crate) users: Shelf<User>,
+    pub(crate) groups: Shelf<Group>,
+    pub(crate) roles: Shelf<Role>,
+    pub(crate) policies: Shelf<ManagedPolicy>,
+    pub(crate) keys: Shelf<AccessKey>,
+    /// Who signs with what, as far as somebody did.
+    principals: Mutex<HashMap<String, SignedIn>>,
+}
+
+/// A kind that has a shelf.
+pub(crate) trait Shelve: Record {
+    fn shelf(roster: &Roster) -> &Shelf<Self>;
+    fn shelf_mut(roster: &mut Roster) -> &mut Shelf<Self>;
+}
+
+macro_rules! shelves {
+    ($($record:ident $shelf:ident;)*) => {$(
+        impl Shelve for $record {
+            fn shelf(roster: &Roster) -> &Shelf<Self> {
+                &roster.$shelf
+            }
+            fn shelf_mut(roster: &mut Roster) -> &mut Shelf<Self> {
+                &mut roster.$shelf
+            }
+        }
+    )*};
+}
+
+shelves! {
+    Account accounts;
+    User users;
+    Group groups;
+    Role roles;
+    ManagedPolicy policies;
+    AccessKey keys;
+}
+
+impl Roster {
+    /// What a name stands for.
+    pub(crate) fn find<R: Shelve>(&self, name: &str) -> std::result::Result<&R, IdentityFault> {
+        let shown = name.split_once('/').map_or(name, |(_, shown)| shown);
+        R::shelf(self).get(name).map(|shelved| &shelved.record).ok_or_else(|| IdentityFault::missing(R::WHAT, shown))
+    }
+
+    /// Something of an account.
+    pub(crate) fn of<R: Shelve>(&self, account: AccountId, name: &str) -> std::result::Result<&R, IdentityFault> {
+        self.find(&within(&account.to_string(), name))
+    }
+
+    /// Everything of a kind in an account, by name.
+    pub(crate) fn all_of<R: Shelve>(&self, account: AccountId) -> impl Iterator<Item = &R> {
+        let (from, until) = (format!("{account}/"), format!("{account}0"));
+        R::shelf(self).range(from..until).map(|(_, shelved)| &shelved.record)
+    }
+
+    /// Keys of a user, or of the account's root.
+    pub(crate) fn keys_of(&self, account: AccountId, user: Option<&str>) -> impl Iterator<Item = &AccessKey> {
+        let account = account.to_string();
+        let keys = self.keys.values().map(|shelved| &shelved.record);
+        keys.filter(move |key| key.account == account && key.user.as_deref() == user)
+    }
+
+    /// The account with a canonical id.
+    pub(crate) fn account_of_canonical_id(&self, id: &str) -> Option<AccountId> {
+        let mut accounts = self.accounts.values().map(|shelved| &shelved.record);
+        accounts.find(|account| account.canonical_id == id)?.id.parse().ok()
+    }
+
+    /// The principal that somebody signs in as, and until when, made once between two changes.
+    pub(crate) fn principal<E>(
+        &self,
+        credentials: &str,
+        make: impl FnOnce() -> std::result::Result<(Principal, Option<Timestamp>), E>,
+    ) -> std::result::Result<SignedIn, E> {
+        let known = || self.principals.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(signed_in) = known().get(credentials) {
+            return Ok(signed_in.clone());
+        }
+        let (principal, expires) = make()?;
+        let signed_in = (Arc::new(principal), expires);
+        let mut known = known();
+        if known.len() >= PRINCIPALS_MAX {
+            known.clear();
+        }
+        known.insert(credentials.to_owned(), signed_in.clone());
+        Ok(signed_in)
+    }
+
+    /// The same identities, to be changed.
+    fn successor(&self) -> Self {
+        Self {
+            accounts: self.accounts.clone(),
+            users: self.users.clone(),
+            groups: self.groups.clone(),
+            roles: self.roles.clone(),
+            policies: self.policies.clone(),
+            keys: self.keys.clone(),
+            principals: Mutex::default(),
+        }
+    }
+}
+
+/// The next moment, and the edits that lead there.
+pub(crate) struct NextRoster {
+    roster: Roster,
+    edits: Vec<DocumentEdit>,
+}
+
+impl NextRoster {
+    /// What stands there now, with all that was changed so far.
+    pub(crate) fn now(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// Puts a document, in the place of the one it had.
+    pub(crate) fn put<R: Shelve>(&mut self, record: R) -> Result<()> {
+        let bytes = serde_json::to_vec(&record).map_err(|_| Error::Bug("an identity that is no JSON"))?;
+        let (name, bytes) = (record.name(), Bytes::from(bytes));
+        let shelved = Arc::new(Shelved { record, bytes: bytes.clone() });
+        let was = R::shelf_mut(&mut self.roster).insert(name.clone(), shelved).map(|was| was.bytes.clone());
+        self.edit(DocumentEdit { kind: R::KIND, name, was, now: Some(bytes) });
+        Ok(())
+    }
+
+    /// Puts a document that must be new.
+    pub(crate) fn add<R: Shelve>(&mut self, record: R, shown: &str) -> Result<()> {
+        if R::shelf(&self.roster).contains_key(&record.name()) {
+            return Err(IdentityFault::exists(R::WHAT, shown).into());
+        }
+        self.put(record)
+    }
+
+    /// Takes a document away.
+    pub(crate) fn remove<R: Shelve>(&mut self, record: &R) {
+        let name = record.name();
+        if let Some(was) = R::shelf_mut(&mut self.roster).remove(&name) {
+            self.edit(DocumentEdit { kind: R::KIND, name, was: Some(was.bytes.clone()), now: None });
+        }
+    }
+
+    /// A document that is changed twice is edited once.
+    fn edit(&mut self, edit: DocumentEdit) {
+        let earlier = self.edits.iter_mut().find(|known| known.kind == edit.kind && known.name == edit.name);
+        match earlier {
+            Some(earlier) => earlier.now = edit.now,
+            None => self.edits.push(edit),
+        }
+    }
+}
+
+impl Engine {
+    /// Changes identities: `change` says what becomes of them. All of it happens, or nothing.
+    pub(crate) async fn change_identities<T>(&self, change: impl FnOnce(&mut NextRoster) -> Result<T>) -> Result<T> {
+        let _nobody_else_changes = self.identities.changing.lock().await;
+        let mut next = NextRoster { roster: self.identities.roster().successor(), edits: Vec::new() };
+        let done = change(&mut next)?;
+        if !next.edits.is_empty() {
+            self.catalog.change_documents(&next.edits).await?;
+            self.identities.replace(next.roster);
+        }
+        Ok(done)
+    }
+
+    /// Reads all identities, and makes what a lake begins with. Called once, before anybody is served.
+    ///
+    /// # Errors
+    /// `Corrupt` for an identity that cannot be read, `Unavailable`.
+    pub async fn open_identities(&self, canonical_id: &str) -> Result<()> {
+        let mut roster = Roster::default();
+        self.read::<Account>(&mut roster).await?;
+        self.read::<User>(&mut roster).await?;
+        self.read::<Group>(&mut roster).await?;
+        self.read::<Role>(&mut roster).await?;
+        self.read::<ManagedPolicy>(&mut roster).await?;
+        self.read::<AccessKey>(&mut roster).await?;
+        self.identities.replace(roster);
+        self.open_session_key().await?;
+        self.open_home(canonical_id).await
+    }
+
+    async fn read<R: Shelve>(&self, roster: &mut Roster) -> Result<()> {
+        for (name, bytes) in self.catalog.documents(R::KIND).await? {
+            let record: R = serde_json::from_slice(&bytes).map_err(|error| Error::Corrupt {
+                what: format!("the {} `{name}`", R::WHAT),
+                source: Box::new(error),
+            })?;
+            R::shelf_mut(roster).insert(name, Arc::new(Shelved { record, bytes }));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,333 @@
+//! Sessions: temporary keys. Nothing is stored of a session; its token carries, sealed, who it is for and until when, and
+//! whoever it was made for is looked up again at each use, so that who is removed is out at once.
+//!
+//! Source: AWS STS API Reference.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kernel::{AccountId, AuthMethod, Caller, Narrowing, Principal, PrincipalKind, Timestamp, Who};
+use policy::{Action, Attachment, Source};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::credentials::{CredentialFault, Outside, outside_principal, root_principal, user_principal};
+use super::records::{ManagedPolicy, Role, User, account_id, within};
+use super::roster::Roster;
+use super::{IdentityFault, naming, users};
+use crate::leave::Ask;
+use crate::{Engine, Error, Result};
+
+const SESSION_SECONDS_MIN: u32 = 900;
+const SESSION_SECONDS_DEFAULT: u32 = 3_600;
+/// The longest session of a user. Source: AWS STS API, *GetSessionToken*.
+const USER_SESSION_SECONDS_MAX: u32 = 129_600;
+/// Managed policies that narrow one session. Source: AWS STS API, *AssumeRole*, `PolicyArns`.
+const POLICY_ARNS_MAX: usize = 10;
+
+/// What a session is bounded by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionBounds<'a> {
+    /// Seconds; none for 3,600.
+    pub seconds: Option<u32>,
+    /// A policy that narrows it.
+    pub policy: Option<&'a str>,
+    /// ARNs of managed policies of the role's account that narrow it.
+    pub policy_arns: Vec<String>,
+}
+
+/// Takes on a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssumeRole<'a> {
+    /// Which.
+    pub role_arn: &'a str,
+    /// What the session is called: 2 to 64 characters.
+    pub session_name: &'a str,
+    /// Tags of the session, over those of the role.
+    pub tags: BTreeMap<String, String>,
+    /// What it is bounded by.
+    pub bounds: SessionBounds<'a>,
+}
+
+/// Temporary keys. The secret and the token are shown this once.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// `ASIA…`
+    pub access_key: String,
+    /// The secret.
+    pub secret: Zeroizing<String>,
+    /// What must come with each request.
+    pub token: Zeroizing<String>,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// A session, and who it is.
+#[derive(Debug, Clone)]
+pub struct Assumed {
+    /// The keys.
+    pub session: Session,
+    /// `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`
+    pub arn: String,
+    /// The role's unique id, a colon, and the name of the session.
+    pub id: String,
+}
+
+/// Who a session is for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum For {
+    Root,
+    User { name: String, id: String },
+    Role { name: String, id: String, session: String },
+    Outside { provider: String, subject: String },
+}
+
+/// What a token carries.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Carried {
+    of: For,
+    account: String,
+    pub(super) expires_ms: i64,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    groups: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    keys: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    narrowed: Vec<Arc<str>>,
+}
+
+impl Carried {
+    /// Who it is now; nobody where it was removed, or another of its name was made.
+    pub(super) fn principal(&self, roster: &Roster) -> std::result::Result<Principal, CredentialFault> {
+        let account = account_id(&self.account);
+        let mut principal = match &self.of {
+            For::Root => root_principal(account),
+            For::User { name, id } => {
+                let user = roster.of::<User>(account, name).ok().filter(|user| user.id == *id);
+                user_principal(user.ok_or(CredentialFault::Token)?)
+            }
+            For::Role { name, id, session } => {
+                let role = roster.of::<Role>(account, name).ok().filter(|role| role.id == *id);
+                role_principal(role.ok_or(CredentialFault::Token)?, session)
+            }
+            For::Outside { provider, subject } => outside_principal(Outside {
+                provider: provider.clone(),
+                subject: subject.clone(),
+                groups: self.groups.clone(),
+                tags: BTreeMap::new(),
+                keys: BTreeMap::new(),
+                method: AuthMethod::Session,
+            }),
+        };
+        principal.tags.extend(self.tags.clone());
+        principal.keys.extend(self.keys.clone());
+        principal.method = AuthMethod::Session;
+        let narrowing = |document: &Arc<str>| Narrowing { name: "session policy", document: Arc::clone(document) };
+        principal.narrowed.extend(self.narrowed.iter().map(narrowing));
+        Ok(principal)
+    }
+}
+
+fn role_principal(role: &Role, session: &str) -> Principal {
+    Principal {
+        account: account_id(&role.account),
+        kind: PrincipalKind::Role,
+        name: role.name.clone(),
+        arn: format!("arn:aws:sts::{}:assumed-role/{}/{session}", role.account, role.name),
+        policy_arn: role.arn(),
+        unique_id: format!("{}:{session}", role.id),
+        groups: BTreeSet::new(),
+        tags: role.tags.clone(),
+        method: AuthMethod::Session,
+        narrowed: Vec::new(),
+        keys: BTreeMap::new(),
+    }
+}
+
+impl Engine {
+    /// Takes on a role.
+    ///
+    /// # Errors
+    /// `Denied` where the role does not trust the caller or there is none; `Identity` for a value that cannot be.
+    pub fn assume_role(&self, caller: &Caller, assume: &AssumeRole<'_>) -> Result<Assumed> {
+        self.assume(caller, Action::AssumeRole, assume, BTreeMap::new())
+    }
+
+    /// Takes on a role as somebody whom a provider outside has let in. `action` says by what.
+    ///
+    /// # Errors
+    /// As [`Engine::assume_role`].
+    pub fn assume_role_from_outside(
+        &self,
+        caller: &Caller,
+        action: Action,
+        outside: Outside,
+        assume: &AssumeRole<'_>,
+    ) -> Result<Assumed> {
+        let keys = outside.keys.clone();
+        let outside = Arc::new(outside_principal(outside));
+        let caller = Caller::new(Who::Principal(outside), Arc::new(caller.origin().clone()));
+        self.assume(&caller, action, assume, keys)
+    }
+
+    fn assume(
+        &self,
+        caller: &Caller,
+        action: Action,
+        assume: &AssumeRole<'_>,
+        keys: BTreeMap<String, String>,
+    ) -> Result<Assumed> {
+        naming::name("session", assume.session_name, naming::NAME_CHARS_MAX)?;
+        users::tags(&assume.tags)?;
+        let roster = self.identities.roster();
+        let found = naming::parse_arn(assume.role_arn, "role")
+            .and_then(|(account, name)| roster.find::<Role>(&within(account, name)).ok())
+            .filter(|role| role.arn() == assume.role_arn);
+        let trust = match found {
+            Some(role) => Some(Arc::new(trust_of(role)?)),
+            None => None,
+        };
+        let ask = |action| Ask { identity: Some(assume.role_arn), trust: trust.as_ref(), ..Ask::lake(action) };
+        self.ask(caller, ask(action))?;
+        if !assume.tags.is_empty() {
+            self.ask(caller, ask(Action::TagSession))?;
+        }
+        let role = found.ok_or_else(|| IdentityFault::missing("role", assume.role_arn))?;
+        let is_chained = caller.principal().is_some_and(|caller| caller.kind == PrincipalKind::Role);
+        let seconds_max = if is_chained { SESSION_SECONDS_DEFAULT } else { role.session_max_seconds };
+        let mut tags = role.tags.clone();
+        tags.extend(assume.tags.clone());
+        let session = assume.session_name.to_owned();
+        let carried = Carried {
+            of: For::Role { name: role.name.clone(), id: role.id.clone(), session },
+            account: role.account.clone(),
+            expires_ms: 0,
+            groups: BTreeSet::new(),
+            tags,
+            keys,
+            narrowed: self.narrowing(&roster, account_id(&role.account), &assume.bounds)?,
+        };
+        let principal = role_principal(role, assume.session_name);
+        let session = self.begin(carried, assume.bounds.seconds, seconds_max)?;
+        Ok(Assumed { session, arn: principal.arn, id: principal.unique_id })
+    }
+
+    /// Temporary keys of the caller, who may be anybody with a name but a role.
+    ///
+    /// # Errors
+    /// `Denied`, `Identity` for a duration that cannot be.
+    pub fn session_token(&self, caller: &Caller, seconds: Option<u32>) -> Result<Session> {
+        self.permit_identity(caller, Action::GetSessionToken, &identity_arn(caller))?;
+        let refused = |why: &str| Err(Error::from(IdentityFault::Value(why.to_owned())));
+        let Some(principal) = caller.principal() else {
+            return refused("the root keys of a lake have no sessions: make an account or a user");
+        };
+        let of = match principal.kind {
+            PrincipalKind::AccountRoot => For::Root,
+            PrincipalKind::Role => return refused("a session of a role cannot ask for another session"),
+            PrincipalKind::User => match principal.name.split_once(':') {
+                Some((provider, subject)) => {
+                    For::Outside { provider: provider.to_owned(), subject: subject.to_owned() }
+                }
+                None => For::User { name: principal.name.clone(), id: principal.unique_id.clone() },
+            },
+        };
+        let is_outside = matches!(of, For::Outside { .. });
+        let carried = Carried {
+            of,
+            account: principal.account.to_string(),
+            expires_ms: 0,
+            groups: if is_outside { principal.groups.clone() } else { BTreeSet::new() },
+            tags: if is_outside { principal.tags.clone() } else { BTreeMap::new() },
+            keys: principal.keys.clone(),
+            narrowed: principal.narrowed.iter().map(|narrowing| Arc::clone(&narrowing.document)).collect(),
+        };
+        self.begin(carried, seconds, USER_SESSION_SECONDS_MAX)
+    }
+
+    /// Temporary keys for somebody whom a provider outside has let in, without a role: what it may do is said by the
+    /// groups that its claims stand for.
+    ///
+    /// # Errors
+    /// `Identity` for a value that cannot be.
+    pub fn session_from_outside(&self, outside: Outside, bounds: &SessionBounds<'_>) -> Result<Assumed> {
+        let roster = self.identities.roster();
+        let narrowed = self.narrowing(&roster, AccountId::HOME, bounds)?;
+        let Outside { provider, subject, groups, tags, keys, .. } = outside.clone();
+        let carried = Carried {
+            of: For::Outside { provider, subject },
+            account: AccountId::HOME.to_string(),
+            expires_ms: 0,
+            groups,
+            tags,
+            keys,
+            narrowed,
+        };
+        let principal = outside_principal(outside);
+        let session = self.begin(carried, bounds.seconds, USER_SESSION_SECONDS_MAX)?;
+        Ok(Assumed { session, arn: principal.arn, id: principal.unique_id })
+    }
+
+    /// Who the caller is: its account, its ARN and its unique id.
+    ///
+    /// # Errors
+    /// `Denied`.
+    pub fn caller_identity(&self, caller: &Caller) -> Result<(AccountId, String, String)> {
+        self.permit_identity(caller, Action::GetCallerIdentity, &identity_arn(caller))?;
+        let root = root_principal(self.account_of(caller));
+        let principal = caller.principal().unwrap_or(&root);
+        Ok((principal.account, principal.arn.clone(), principal.unique_id.clone()))
+    }
+
+    /// The documents that bound a session.
+    fn narrowing(&self, roster: &Roster, account: AccountId, bounds: &SessionBounds<'_>) -> Result<Vec<Arc<str>>> {
+        let mut narrowed = Vec::new();
+        if let Some(document) = bounds.policy {
+            self.identities.compiled.check("the session policy", document)?;
+            narrowed.push(Arc::from(document));
+        }
+        if bounds.policy_arns.len() > POLICY_ARNS_MAX {
+            return Err(IdentityFault::Limit { what: "policies of a session", max: POLICY_ARNS_MAX }.into());
+        }
+        for arn in &bounds.policy_arns {
+            let missing = || IdentityFault::missing("policy", arn);
+            let (named, name) = naming::parse_arn(arn, "policy").ok_or_else(missing)?;
+            if named != account.to_string() {
+                return Err(missing().into());
+            }
+            let policy = roster.find::<ManagedPolicy>(&within(named, name)).map_err(|_| missing())?;
+            narrowed.push(Arc::clone(&policy.current().ok_or_else(missing)?.document));
+        }
+        Ok(narrowed)
+    }
+
+    fn begin(&self, carried: Carried, seconds: Option<u32>, seconds_max: u32) -> Result<Session> {
+        let seconds = seconds.unwrap_or_else(|| SESSION_SECONDS_DEFAULT.min(seconds_max));
+        if !(SESSION_SECONDS_MIN..=seconds_max).contains(&seconds) {
+            let fault = format!("a session has {SESSION_SECONDS_MIN} to {seconds_max} seconds here, not {seconds}");
+            return Err(IdentityFault::Value(fault).into());
+        }
+        let key = self.identities.session_key.get().ok_or(Error::Bug("a session before the lake was open"))?;
+        let expires = self.time.ending().plus(Duration::from_secs(seconds.into()));
+        let carried = Carried { expires_ms: expires.as_millis(), ..carried };
+        let bytes = serde_json::to_vec(&carried).map_err(|_| Error::Bug("a session that is no JSON"))?;
+        let access_key = naming::unique_id(&*self.entropy, "ASIA");
+        let token = Zeroizing::new(key.seal(&*self.entropy, &access_key, &bytes));
+        Ok(Session { secret: key.secret_of(&access_key), token, access_key, expires })
+    }
+}
+
+fn trust_of(role: &Role) -> Result<Source> {
+    Source::iam(&format!("role {}", role.name), &role.trust, &Attachment::Trust(role.arn())).map_err(|fault| {
+        Error::Corrupt { what: format!("the trust policy of `{}`", role.name), source: Box::new(fault) }
+    })
+}
+
+/// The ARN that a caller is asked about by.
+fn identity_arn(caller: &Caller) -> String {
+    let account = caller.account().unwrap_or(AccountId::HOME);
+    caller.principal().map_or_else(|| format!("arn:aws:iam::{account}:root"), |principal| principal.arn.clone())
+}

@@ -1,0 +1,153 @@
+//! Users: made, listed, tagged and removed.
+
+use std::collections::BTreeMap;
+
+use kernel::{AccountId, Caller};
+use policy::Action;
+
+use super::IdentityFault;
+use super::naming::{self, NAME_CHARS_MAX};
+use super::records::{Account, Powers, User};
+use super::roster::Roster;
+use crate::{Engine, Error, Result};
+
+/// Tags of one identity. Source: IAM User Guide, *IAM and AWS STS quotas*.
+pub(super) const TAGS_MAX: usize = 50;
+
+/// Checks tags of an identity.
+pub(super) fn tags(tags: &BTreeMap<String, String>) -> std::result::Result<(), IdentityFault> {
+    if tags.len() > TAGS_MAX {
+        return Err(IdentityFault::Limit { what: "tags", max: TAGS_MAX });
+    }
+    let bad = tags.iter().find(|(name, value)| {
+        name.is_empty() || name.chars().count() > 128 || value.chars().count() > 256 || name.starts_with("aws:")
+    });
+    bad.map_or(Ok(()), |(name, _)| {
+        Err(IdentityFault::Value(format!(
+            "a tag has a name of 1 to 128 characters and a value of at most 256: `{name}`"
+        )))
+    })
+}
+
+impl Engine {
+    /// Makes a user, who may do nothing yet.
+    ///
+    /// # Errors
+    /// `Identity` for a name that is taken or cannot be, and where there is no such account; `Denied`, `Unavailable`.
+    pub async fn create_user(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        name: &str,
+        path: Option<&str>,
+        with: BTreeMap<String, String>,
+    ) -> Result<User> {
+        naming::name("user", name, NAME_CHARS_MAX)?;
+        let path = naming::path(path)?;
+        tags(&with)?;
+        self.permit_identity(caller, Action::CreateUser, &naming::arn(&account.to_string(), "user", &path, name))?;
+        let user = User {
+            account: account.to_string(),
+            name: name.to_owned(),
+            path,
+            id: naming::unique_id(&*self.entropy, "AIDA"),
+            created_ms: self.clock.now().as_millis(),
+            tags: with,
+            groups: Default::default(),
+            powers: Powers::default(),
+        };
+        self.change_identities(move |next| {
+            next.now().find::<Account>(&user.account)?;
+            // Source: IAM User Guide, *IAM identifiers*: names differ in more than case.
+            if next.now().all_of::<User>(account).any(|known| known.name.eq_ignore_ascii_case(&user.name)) {
+                return Err(IdentityFault::exists("user", &user.name).into());
+            }
+            next.put(user.clone())?;
+            Ok(user)
+        })
+        .await
+    }
+
+    /// What is known of a user.
+    ///
+    /// # Errors
+    /// `Identity` where there is none; `Denied`.
+    pub fn user(&self, caller: &Caller, account: AccountId, name: &str) -> Result<User> {
+        let roster = self.identities.roster();
+        self.permit_user(caller, Action::GetUser, &roster, account, name).cloned()
+    }
+
+    /// The users of an account whose paths begin so, by name.
+    ///
+    /// # Errors
+    /// `Denied`.
+    pub fn users(&self, caller: &Caller, account: AccountId, path_prefix: &str) -> Result<Vec<User>> {
+        self.permit_identity(caller, Action::ListUsers, &format!("arn:aws:iam::{account}:user{path_prefix}*"))?;
+        let roster = self.identities.roster();
+        Ok(roster.all_of::<User>(account).filter(|user| user.path.starts_with(path_prefix)).cloned().collect())
+    }
+
+    /// Removes a user that has no keys, groups and policies any more.
+    ///
+    /// # Errors
+    /// `Identity` where there is none, or something belongs to it; `Denied`, `Unavailable`.
+    pub async fn delete_user(&self, caller: &Caller, account: AccountId, name: &str) -> Result<()> {
+        self.permit_user(caller, Action::DeleteUser, &self.identities.roster(), account, name)?;
+        self.change_identities(|next| {
+            let user: User = next.now().of::<User>(account, name)?.clone();
+            let in_use = |what: &str| Err(IdentityFault::InUse(format!("the user still has {what}")).into());
+            if next.now().keys_of(account, Some(name)).next().is_some() {
+                return in_use("access keys");
+            }
+            if !user.groups.is_empty() {
+                return in_use("groups");
+            }
+            if !user.powers.inline.is_empty() || !user.powers.attached.is_empty() {
+                return in_use("policies");
+            }
+            next.remove(&user);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes the tags of a user.
+    ///
+    /// # Errors
+    /// `Identity`, `Denied`, `Unavailable`.
+    pub async fn tag_user(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        name: &str,
+        set: BTreeMap<String, String>,
+        unset: &[String],
+    ) -> Result<()> {
+        let action = if unset.is_empty() { Action::TagUser } else { Action::UntagUser };
+        self.permit_user(caller, action, &self.identities.roster(), account, name)?;
+        self.change_identities(|next| {
+            let mut user: User = next.now().of::<User>(account, name)?.clone();
+            user.tags.extend(set);
+            user.tags.retain(|tag, _| !unset.contains(tag));
+            tags(&user.tags)?;
+            next.put(user)
+        })
+        .await
+    }
+
+    /// Finds a user and asks for leave to do something with it. Who may not is not told whether there is one.
+    pub(super) fn permit_user<'r>(
+        &self,
+        caller: &Caller,
+        action: Action,
+        roster: &'r Roster,
+        account: AccountId,
+        name: &str,
+    ) -> Result<&'r User> {
+        let found = roster.of::<User>(account, name);
+        let arn =
+            found.as_ref().map_or_else(|_| naming::arn(&account.to_string(), "user", "/", name), |user| user.arn());
+        self.permit_identity(caller, action, &arn)?;
+        found.map_err(Error::from)
+    }
+}
