@@ -119,7 +119,6 @@ fn run(flags: &Flags) -> Result<Verdict, Failure> {
 /// Bytes of the stack that terms are walked on: they nest as deeply as a set has policies. Only what is used is taken.
 const STACK_BYTES: usize = 1 << 30;
 
-#[expect(clippy::disallowed_methods, reason = "the one thread of this program with a stack that is large enough")]
 fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);

@@ -19,9 +19,9 @@ use crate::theorem::{ASSUMPTIONS, ATOMS_ARE_FREE, Property};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProofError {
     #[error("there is no solver: install cvc5 (Debian: apt-get install cvc5), or name the program in CVC5")]
-    NoSolver(#[source] SolverError),
+    NoSolver(#[source] Box<SolverError>),
     #[error("the solver cannot be used")]
-    Solver(#[source] SymbolicError),
+    Solver(#[source] Box<SymbolicError>),
     #[error("the vocabulary of policies cannot be used: {0}")]
     Vocabulary(String),
     #[error("the solver cannot be waited for")]
@@ -147,18 +147,26 @@ impl<'a> Prover<'a> {
                     }
                     Err(doubt) => finding.doubted(doubt),
                 },
-                Err(SymbolicError::SolverUnknown) => finding.doubted(format!("no answer in time for {}", named(kind))),
-                Err(SymbolicError::SolverError(error)) => {
-                    finding.doubted(format!("no answer for {}: {error}", named(kind)));
-                    self.compiler = solver(self.timeout_milliseconds)?;
-                }
-                Err(error @ (SymbolicError::ModelInvalid { .. } | SymbolicError::ConcretizeError(_))) => {
-                    finding.doubted(format!("the solver's example for {} cannot be read: {error}", named(kind)));
-                }
-                Err(error) => return Err(ProofError::Solver(error)),
+                Err(error) => self.doubt(&mut finding, kind, error)?,
             }
         }
         Ok(finding)
+    }
+
+    /// Notes that the solver gave no answer, where that is all that happened.
+    fn doubt(&mut self, finding: &mut Finding, kind: &RequestEnv, error: Box<SymbolicError>) -> Result<(), ProofError> {
+        match *error {
+            SymbolicError::SolverUnknown => finding.doubted(format!("no answer in time for {}", named(kind))),
+            SymbolicError::SolverError(error) => {
+                finding.doubted(format!("no answer for {}: {error}", named(kind)));
+                self.compiler = solver(self.timeout_milliseconds)?;
+            }
+            error @ (SymbolicError::ModelInvalid { .. } | SymbolicError::ConcretizeError(_)) => {
+                finding.doubted(format!("the solver's example for {} cannot be read: {error}", named(kind)));
+            }
+            error => return Err(ProofError::Solver(Box::new(error))),
+        }
+        Ok(())
     }
 
     /// A request of this kind that `asked` allows and `claim` does not.
@@ -167,10 +175,10 @@ impl<'a> Prover<'a> {
         kind: &RequestEnv,
         asked: &PolicySet,
         claim: &PolicySet,
-    ) -> Result<Option<Env>, SymbolicError> {
+    ) -> Result<Option<Env>, Box<SymbolicError>> {
         let asked = CompiledPolicySet::compile(asked, kind, &self.schema)?;
         let claim = CompiledPolicySet::compile(claim, kind, &self.schema)?;
-        self.compiler.check_implies_with_counterexample_opt(&asked, &claim).await
+        Ok(self.compiler.check_implies_with_counterexample_opt(&asked, &claim).await?)
     }
 
     /// Asks Cedar itself about a request that the solver made.
@@ -208,7 +216,8 @@ fn named(kind: &RequestEnv) -> String {
 
 fn solver(timeout_milliseconds: u64) -> Result<CedarSymCompiler<LocalSolver>, ProofError> {
     let solver = LocalSolver::cvc5_with_args([format!("--tlimit-per={timeout_milliseconds}")]);
-    CedarSymCompiler::new(solver.map_err(ProofError::NoSolver)?).map_err(ProofError::Solver)
+    let solver = solver.map_err(|error| ProofError::NoSolver(Box::new(error)))?;
+    CedarSymCompiler::new(solver).map_err(|error| ProofError::Solver(Box::new(error)))
 }
 
 /// Policies of our own, under the names they give themselves.
