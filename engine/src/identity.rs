@@ -26,7 +26,7 @@ mod users;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kernel::{AccountId, Caller};
-use policy::Action;
+use policy::{Action, PolicyHash, Refusal};
 use storage::SessionKey;
 
 pub use credentials::{CredentialFault, Outside};
@@ -37,7 +37,7 @@ pub use roles::NewRole;
 pub use sessions::{AssumeRole, Assumed, Session, SessionBounds};
 
 use crate::leave::Ask;
-use crate::{Engine, Result};
+use crate::{Engine, Error, Result};
 pub(crate) use compiled::CallerPolicies;
 use compiled::Compiled;
 use roster::Roster;
@@ -121,6 +121,12 @@ impl Engine {
     /// Asks for leave to do something with an identity, or with those of an account, named by an ARN.
     fn permit_identity(&self, caller: &Caller, action: Action, arn: &str) -> Result<()> {
         self.ask(caller, Ask { identity: Some(arn), ..Ask::lake(action) }).map(drop)
+    }
+
+    /// The refusal of what no policy can allow, because it would lead out of the bounds of what the caller showed.
+    fn beyond_bounds(caller: &Caller, action: Action, reason: &'static str) -> Error {
+        let (caller, reason) = (caller.clone(), reason.into());
+        Refusal { caller, action, reason, policies: Vec::new(), policy_hash: PolicyHash::NONE }.into()
     }
 
     /// The account that a caller's identities belong to.

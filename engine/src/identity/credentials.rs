@@ -196,6 +196,10 @@ pub(super) fn user_principal(user: &User) -> Principal {
 pub(super) fn outside_principal(outside: Outside) -> Principal {
     let Outside { provider, subject, groups, tags, keys, method } = outside;
     let name = format!("{provider}:{subject}");
+    // A provider speaks for the first account: it cannot name the groups of others, which are called `ACCOUNT/NAME`.
+    let is_of_another =
+        |group: &String| group.split_once('/').is_some_and(|(account, _)| account.parse::<AccountId>().is_ok());
+    let groups = groups.into_iter().filter(|group| !is_of_another(group)).collect();
     let arn = format!("arn:aws:iam::{}:user/{name}", AccountId::HOME);
     Principal {
         account: AccountId::HOME,

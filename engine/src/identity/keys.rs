@@ -71,7 +71,7 @@ impl Engine {
         Ok(NewKey { record, secret: secret_text(&key) })
     }
 
-    /// Makes an access key of a user, or of the account's root.
+    /// Makes an access key of a user, or of the account's root. Who is narrowed makes none: the new key would not be.
     ///
     /// # Errors
     /// `Identity` where there is no such user or it has as many keys as it may have; `Denied`, `Unavailable`.
@@ -83,6 +83,10 @@ impl Engine {
         new: NewAccessKey,
     ) -> Result<NewKey> {
         self.permit_owner(caller, Action::CreateAccessKey, account, user)?;
+        if caller.principal().is_some_and(|maker| !maker.narrowed.is_empty()) {
+            let reason = "who is narrowed makes no keys, which would not be";
+            return Err(Self::beyond_bounds(caller, Action::CreateAccessKey, reason));
+        }
         let key = self.make_key(new)?.of(account, user);
         self.change_identities(move |next| {
             let is_service = key.record.narrowed.is_some();
@@ -127,7 +131,7 @@ impl Engine {
         .await
     }
 
-    /// Removes an access key. Sessions that were begun with it end.
+    /// Removes an access key. Sessions that were begun with it go on until they end.
     ///
     /// # Errors
     /// As [`Engine::set_access_key`].

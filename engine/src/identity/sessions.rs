@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::credentials::{CredentialFault, Outside, outside_principal, root_principal, user_principal};
-use super::records::{ManagedPolicy, Role, User, account_id, within};
+use super::records::{Account, ManagedPolicy, Role, User, account_id, within};
 use super::roster::Roster;
 use super::{IdentityFault, naming, users};
 use crate::leave::Ask;
@@ -104,7 +104,10 @@ impl Carried {
     pub(super) fn principal(&self, roster: &Roster) -> std::result::Result<Principal, CredentialFault> {
         let account = account_id(&self.account);
         let mut principal = match &self.of {
-            For::Root => root_principal(account),
+            For::Root => {
+                roster.find::<Account>(&self.account).map_err(|_| CredentialFault::Token)?;
+                root_principal(account)
+            }
             For::User { name, id } => {
                 let user = roster.of::<User>(account, name).ok().filter(|user| user.id == *id);
                 user_principal(user.ok_or(CredentialFault::Token)?)
@@ -215,7 +218,8 @@ impl Engine {
         Ok(Assumed { session, arn: principal.arn, id: principal.unique_id })
     }
 
-    /// Temporary keys of the caller, who may be anybody with a name but a role.
+    /// Temporary keys of the caller, who may be anybody with a name but a role. Who shows temporary keys gets no others:
+    /// a session that could renew itself would never end.
     ///
     /// # Errors
     /// `Denied`, `Identity` for a duration that cannot be.
@@ -225,9 +229,13 @@ impl Engine {
         let Some(principal) = caller.principal() else {
             return refused("the root keys of a lake have no sessions: make an account or a user");
         };
+        if principal.method == AuthMethod::Session {
+            let reason = "temporary keys ask for no others";
+            return Err(Self::beyond_bounds(caller, Action::GetSessionToken, reason));
+        }
         let of = match principal.kind {
             PrincipalKind::AccountRoot => For::Root,
-            PrincipalKind::Role => return refused("a session of a role cannot ask for another session"),
+            PrincipalKind::Role => return refused("a role has no keys but those of its sessions"),
             PrincipalKind::User => match principal.name.split_once(':') {
                 Some((provider, subject)) => {
                     For::Outside { provider: provider.to_owned(), subject: subject.to_owned() }
