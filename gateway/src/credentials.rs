@@ -1,15 +1,16 @@
-//! Who is calling. Only the holder of the root keys has a name yet; everybody else is anonymous, and what either may do
-//! is decided by the engine's permits, never here.
+//! Who is calling: the holder of the root keys, somebody whose access key the engine knows, or nobody in particular. What any
+//! of them may do is decided by the engine's permits, never here.
 
 use std::fmt;
 use std::sync::Arc;
 
+use engine::{CredentialFault, Engine};
 use http::HeaderMap;
-use kernel::Caller;
+use kernel::{Caller, Origin, Who};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::path::S3Path;
-use s3s::{S3Result, s3_error};
+use s3s::{S3Error, S3Result, s3_error};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -17,7 +18,9 @@ use crate::front::body::body_is_stream;
 use crate::front::payload::CONTENT_SHA256;
 use crate::front::query;
 use crate::front::trace::{RequestTrace, Resolved};
+use crate::origin::{self, From};
 use crate::own::Vouched;
+use crate::s3_error::Failure;
 
 /// A text that must not be seen: wiped when dropped, compared in constant time, never printed.
 #[derive(Clone)]
@@ -51,44 +54,115 @@ pub struct RootCredentials {
 
 /// Hands s3s the secret that a signature is checked with.
 pub(crate) struct KeyRing {
-    access_key: String,
-    secret_key: SecretKey,
+    root: RootCredentials,
+    /// None in tests that have no lake.
+    engine: Option<Arc<Engine>>,
 }
 
 impl KeyRing {
-    pub(crate) fn new(root: &RootCredentials) -> Self {
-        Self { access_key: root.access_key.clone(), secret_key: SecretKey::from(root.secret_key.0.as_str()) }
+    pub(crate) fn new(root: &RootCredentials, engine: Option<Arc<Engine>>) -> Self {
+        Self { root: root.clone(), engine }
+    }
+
+    fn is_root(&self, access_key: &str) -> bool {
+        self.root.access_key.as_bytes().ct_eq(access_key.as_bytes()).into()
     }
 
     /// The secret that belongs to an access key.
     pub(crate) fn secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        let is_root = self.access_key.as_bytes().ct_eq(access_key.as_bytes());
-        if is_root.into() { Ok(self.secret_key.clone()) } else { Err(s3_error!(InvalidAccessKeyId)) }
+        if self.is_root(access_key) {
+            return Ok(SecretKey::from(self.root.secret_key.0.as_str()));
+        }
+        let secret = match &self.engine {
+            Some(engine) => engine.secret_of(access_key).map_err(|error| S3Error::from(Failure::from(error)))?,
+            None => None,
+        };
+        secret.map(|secret| SecretKey::from(secret.as_str())).ok_or_else(|| s3_error!(InvalidAccessKeyId))
+    }
+
+    /// Who signs with an access key, where the signature is right.
+    pub(crate) fn who(&self, access_key: &str, token: Option<&str>) -> S3Result<Who> {
+        if self.is_root(access_key) {
+            // The root keys are permanent: no token belongs to them.
+            return if token.is_some() { Err(s3_error!(InvalidToken)) } else { Ok(Who::Root) };
+        }
+        let engine = self.engine.as_ref().ok_or_else(|| s3_error!(InvalidAccessKeyId))?;
+        engine.principal(access_key, token).map(Who::Principal).map_err(|fault| match fault {
+            CredentialFault::Key => s3_error!(InvalidAccessKeyId),
+            CredentialFault::Token => s3_error!(InvalidToken),
+            CredentialFault::Expired => s3_error!(ExpiredToken),
+        })
+    }
+
+    /// Who sent a request whose signature, if it has one, was verified, and how it came.
+    pub(crate) fn caller(&self, access_key: Option<&str>, head: Head<'_>) -> S3Result<Caller> {
+        let who = match access_key {
+            None => Who::Anonymous,
+            Some(access_key) => self.who(access_key, session_token(head.headers, head.query).as_deref())?,
+        };
+        Ok(head.caller(who))
     }
 }
 
+/// The head of a request, and where it came from.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) query: Option<&'a str>,
+    pub(crate) from: Option<From>,
+    pub(crate) request_id: &'a str,
+}
+
+impl<'a> Head<'a> {
+    /// The head of a request that s3s hands on.
+    pub(crate) fn of(headers: &'a HeaderMap, query: Option<&'a str>, extensions: &'a http::Extensions) -> Self {
+        let request_id = extensions.get::<Arc<RequestTrace>>().map_or("", |trace| trace.id());
+        Self { headers, query, from: extensions.get::<From>().copied(), request_id }
+    }
+
+    /// Somebody, whose request has this head.
+    pub(crate) fn caller(self, who: Who) -> Caller {
+        let origin = match (&who, self.from) {
+            (_, None) => Origin::default(),
+            (Who::Root | Who::Lake(_), Some(from)) => origin::bare(from, self.request_id),
+            (Who::Anonymous | Who::Principal(_), Some(from)) => {
+                origin::origin(self.headers, self.query, from, self.request_id)
+            }
+        };
+        Caller::new(who, Arc::new(origin))
+    }
+}
+
+/// A ring that several look at.
+pub(crate) struct SharedKeys(pub(crate) Arc<KeyRing>);
+
 #[async_trait::async_trait]
-impl S3Auth for KeyRing {
+impl S3Auth for SharedKeys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        self.secret_key(access_key)
+        self.0.secret_key(access_key)
     }
 }
 
 /// Introduces the caller of every operation: puts a [`Caller`] into the request's extensions and tells the request's
 /// trace what it turned out to be. s3s asks it after the signature is verified and before the body is read.
-pub(crate) struct Introduction;
+pub(crate) struct Introduction(pub(crate) Arc<KeyRing>);
 
 #[async_trait::async_trait]
 impl S3Access for Introduction {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
-        introduce(cx)
+        introduce(&self.0, cx)
     }
 }
 
-fn introduce(cx: &mut S3AccessContext<'_>) -> S3Result<()> {
-    let is_vouched = cx.extensions_mut().get::<Vouched>().is_some();
-    let is_signed = is_vouched || cx.credentials().is_some();
-    let caller = caller(is_signed, cx.headers(), cx.uri().query());
+fn introduce(keys: &KeyRing, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+    let access_key = cx.credentials().map(|credentials| credentials.access_key.clone());
+    let vouched = cx.extensions_mut().get::<Vouched>().is_some();
+    let known = cx.extensions_mut().get::<Caller>().filter(|_| vouched).cloned();
+    let (headers, uri) = (cx.headers().clone(), cx.uri().clone());
+    let caller = match known {
+        Some(caller) => Ok(caller),
+        None => keys.caller(access_key.as_deref(), Head::of(&headers, uri.query(), cx.extensions_mut())),
+    };
     let (bucket, key) = match cx.s3_path() {
         S3Path::Root => (None, None),
         S3Path::Bucket { bucket } => (Some(bucket.to_string()), None),
@@ -98,8 +172,7 @@ fn introduce(cx: &mut S3AccessContext<'_>) -> S3Result<()> {
     let trace = cx.extensions_mut().get::<Arc<RequestTrace>>().cloned();
     if let Some(trace) = trace {
         let operation = trace.meters.operation(&operation);
-        let caller = if is_signed { Caller::root() } else { Caller::anonymous() };
-        trace.resolve(Resolved { operation, bucket, key, caller: Some(caller) });
+        trace.resolve(Resolved { operation, bucket, key, caller: caller.as_ref().ok().cloned() });
     }
     let caller = caller?;
     if !body_is_stream(&operation) {
@@ -113,24 +186,18 @@ fn introduce(cx: &mut S3AccessContext<'_>) -> S3Result<()> {
     Ok(())
 }
 
-/// Who sent a request, by whether its signature was verified.
-pub(crate) fn caller(is_signed: bool, headers: &HeaderMap, query: Option<&str>) -> S3Result<Caller> {
-    if !is_signed {
-        return Ok(Caller::anonymous());
-    }
-    if bears_session_token(headers, query) {
-        // The root keys are permanent: no token belongs to them.
-        return Err(s3_error!(InvalidToken));
-    }
-    Ok(Caller::root())
+/// The token of a session, in the head or in the query.
+fn session_token(headers: &HeaderMap, query: Option<&str>) -> Option<String> {
+    let header = headers.get(SESSION_TOKEN).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let in_query = || query::pairs(query).find(|(name, _)| name == "X-Amz-Security-Token");
+    header.or_else(|| in_query().map(|(_, value)| value.into_owned()))
 }
+
+/// Where a session's token stands.
+const SESSION_TOKEN: &str = "x-amz-security-token";
 
 fn names_part(query: Option<&str>) -> bool {
     query::has(query, "partNumber") || query::has(query, "uploadId")
-}
-
-fn bears_session_token(headers: &HeaderMap, query: Option<&str>) -> bool {
-    headers.contains_key("x-amz-security-token") || query::has(query, "X-Amz-Security-Token")
 }
 
 /// Refuses documents that come as chunks of their own framing.
@@ -156,7 +223,7 @@ mod tests {
 
     #[test]
     fn only_the_root_key_is_known() {
-        let ring = KeyRing::new(&root());
+        let ring = KeyRing::new(&root(), None);
         assert_eq!(ring.secret_key("ROOTKEY").expect("known").expose(), "root secret");
         for unknown in ["", "ROOTKE", "ROOTKEYS", "rootkey", "ROOTKEY\0"] {
             let error = ring.secret_key(unknown).expect_err(unknown);

@@ -38,6 +38,8 @@ use tokio::sync::Semaphore;
 use crate::Limits;
 use crate::listen::Activity;
 use crate::meters::GatewayMeters;
+use crate::origin::From;
+use crate::own::query_api;
 use crate::own::website::{self, WebsiteVisit};
 use crate::own::{Claim, admin};
 use crate::virtual_host::{Place, VirtualHosts};
@@ -81,6 +83,24 @@ pub(crate) struct Front {
     requests: Arc<Semaphore>,
     host_id: Arc<str>,
     host_id_header: Option<HeaderValue>,
+}
+
+/// In which words errors are told.
+#[derive(Clone, Copy)]
+enum Dialect {
+    S3,
+    Admin,
+    Query,
+}
+
+impl Dialect {
+    fn of(parts: &Parts, place: &Place) -> Self {
+        match () {
+            () if admin::is_claimed(parts, place) => Self::Admin,
+            () if query_api::is_claimed(parts, place) => Self::Query,
+            () => Self::S3,
+        }
+    }
 }
 
 /// A request as it came, and what its host says.
@@ -135,7 +155,7 @@ impl Front {
         let method = parts.method.clone();
         let resource = parts.uri.path().to_owned();
         let place = self.place(&parts);
-        let is_for_administrators = place.as_ref().is_ok_and(|place| admin::is_claimed(&parts, place));
+        let dialect = place.as_ref().map_or(Dialect::S3, |place| Dialect::of(&parts, place));
         let mut closing = Closing::new(Arc::clone(&trace), Arc::clone(&self.parts.clock), peer, method.clone());
         // From here on, a body that is not read to its end is noticed.
         let body = RequestBody::new(body, self.watch.clone(), Arc::clone(&trace), Arc::clone(&peer.activity));
@@ -145,8 +165,12 @@ impl Front {
             Err(refusal) => refusal.into_response(&trace, &resource),
         };
         self.dress(&mut response, &trace, &resource, &method);
-        if is_for_administrators && is_error(response.status()) {
-            refusal::write_as_json(&mut response, &trace);
+        if is_error(response.status()) {
+            match dialect {
+                Dialect::S3 => {}
+                Dialect::Admin => refusal::write_as_json(&mut response, &trace),
+                Dialect::Query => refusal::write_as_query(&mut response, &trace),
+            }
         }
         if let Some(crossing) = crossing {
             crossing.tell(response.headers_mut());
@@ -200,7 +224,11 @@ impl Front {
             })?;
             parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
         }
+        if matches!(parts.extensions.get(), Some(Claim::Query)) {
+            self.hash_form(&mut parts, &mut body, trace).await?;
+        }
         body.expect(payload, &parts);
+        parts.extensions.insert(From { address: peer.address.ip(), is_secure: peer.is_secure });
         parts.extensions.insert(Arc::clone(trace));
         let request = Request::from_parts(parts, s3s::Body::http_body_unsync(body));
         let answer = (self.parts.inner)(request).await;
@@ -210,6 +238,29 @@ impl Front {
             (Ok(response), _) => Ok(response),
             (Err(error), _) => Err(unwritable(&error, trace)),
         }
+    }
+
+    /// IAM's clients sign the hash of a form and do not say it, so it is worked out before the signature is looked at.
+    async fn hash_form<B>(
+        &self,
+        parts: &mut Parts,
+        body: &mut RequestBody<B>,
+        trace: &RequestTrace,
+    ) -> Result<(), Refusal>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<StdError>,
+    {
+        let measured = body.measure_whole().await.map_err(|kind| {
+            trace.fail(kind);
+            kind.refusal()
+        })?;
+        if !parts.headers.contains_key(payload::CONTENT_SHA256) {
+            let hash = hex::encode(ring::digest::digest(&ring::digest::SHA256, &measured));
+            let hash = HeaderValue::try_from(hash).map_err(|_| Refusal::internal())?;
+            parts.headers.insert(payload::CONTENT_SHA256, hash);
+        }
+        Ok(())
     }
 
     /// Takes the request in, if there is room.

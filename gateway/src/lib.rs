@@ -17,6 +17,7 @@ mod front;
 mod limits;
 mod listen;
 mod meters;
+mod origin;
 mod own;
 mod s3;
 mod s3_error;
@@ -40,7 +41,7 @@ pub use limits::Limits;
 pub use listen::{TlsError, tls_config};
 pub use meters::{GatewayMeters, OperationMeters};
 
-use credentials::{Introduction, KeyRing};
+use credentials::{Introduction, KeyRing, SharedKeys};
 use form::signature::Signers;
 use front::{Front, FrontParts, LakeFacts};
 use own::batch::Batches;
@@ -104,9 +105,10 @@ impl Gateway {
     pub fn new(parts: GatewayParts) -> Arc<Self> {
         let virtual_hosts = VirtualHosts::new(&parts.domains, &parts.website_domains);
         let face = || S3Face::new(Arc::clone(&parts.engine), parts.region.clone(), parts.owner.clone());
+        let keys = Arc::new(KeyRing::new(&parts.root, Some(Arc::clone(&parts.engine))));
         let forms = Forms {
             face: face(),
-            signers: Signers { keys: KeyRing::new(&parts.root), region: parts.region.clone() },
+            signers: Signers { keys: Arc::clone(&keys), region: parts.region.clone() },
             clock: Arc::clone(&parts.clock),
         };
         let batches = Batches {
@@ -115,8 +117,7 @@ impl Gateway {
             entropy: Arc::clone(&parts.entropy),
         };
         let desk = Desk { engine: Arc::clone(&parts.engine), forms, batches };
-        let edge =
-            Edge { root: &parts.root, region: &parts.region, limits: &parts.limits, virtual_hosts: &virtual_hosts };
+        let edge = Edge { keys: &keys, region: &parts.region, limits: &parts.limits, virtual_hosts: &virtual_hosts };
         let service = s3_service(face, Some(desk), &edge);
         let engine = parts.engine;
         let front = Front::new(FrontParts {
@@ -161,7 +162,7 @@ impl Gateway {
 
 /// What s3s must know of the edge.
 struct Edge<'a> {
-    root: &'a RootCredentials,
+    keys: &'a Arc<KeyRing>,
     region: &'a Region,
     limits: &'a Limits,
     virtual_hosts: &'a VirtualHosts,
@@ -174,14 +175,14 @@ fn s3_service<F: s3s::S3>(face: impl Fn() -> F, desk: Option<Desk>, edge: &Edge<
         let mut builder = S3ServiceBuilder::new(face());
         builder.set_config(config.clone());
         // Without keys s3s would ask nobody who is calling.
-        builder.set_auth(KeyRing::new(edge.root));
-        builder.set_access(Introduction);
+        builder.set_auth(SharedKeys(Arc::clone(edge.keys)));
+        builder.set_access(Introduction(Arc::clone(edge.keys)));
         builder.set_host(edge.virtual_hosts.clone());
         builder.set_validation(BucketNames);
         builder
     };
     let mut service = builder();
-    service.set_route(OwnRoute { again: builder().build(), desk });
+    service.set_route(OwnRoute { again: builder().build(), keys: Arc::clone(edge.keys), desk });
     service.build()
 }
 
@@ -190,7 +191,8 @@ fn s3_config(region: &Region, limits: &Limits) -> S3Config {
     let mut config = S3Config::default();
     config.expected_region =
         Some(s3s::region::Region::new(region.as_str().into()).expect("s3s allows every region that the kernel allows"));
-    config.sig_v4_allowed_services = vec!["s3".into()];
+    config.sig_v4_allowed_services =
+        [front::mechanism::SERVICE].into_iter().chain(own::query_api::SERVICES).map(Into::into).collect();
     config.enable_sig_v2 = false;
     config.presigned_url_max_expires_secs = 7 * 24 * 60 * 60;
     config.aws_chunked_stream_max_chunk_size = limits.chunk_bytes_max;

@@ -7,6 +7,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod batch;
+pub(crate) mod query_api;
 pub(crate) mod website;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use s3s::route::S3Route;
 use s3s::service::S3Service;
 use s3s::{Body, S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use crate::credentials;
+use crate::credentials::{self, Head, KeyRing};
 use crate::form::FormHead;
 use crate::front::mend::Mended;
 use crate::front::trace::{RequestTrace, Resolved};
@@ -40,6 +41,8 @@ pub(crate) enum Claim {
     Form(FormHead),
     /// A request for administrators.
     Admin,
+    /// A request of IAM or STS, by whomever.
+    Query,
     /// A batch read of this bucket, by whomever.
     Batch(String),
 }
@@ -49,6 +52,9 @@ impl Claim {
     pub(crate) fn of(parts: &Parts, place: &Place) -> Option<Self> {
         if admin::is_claimed(parts, place) {
             return Some(Self::Admin);
+        }
+        if query_api::is_claimed(parts, place) {
+            return Some(Self::Query);
         }
         batch::claimed(parts, place).map(Self::Batch)
     }
@@ -70,6 +76,8 @@ pub(crate) struct Desk {
 pub(crate) struct OwnRoute {
     /// s3s without this door.
     pub(crate) again: S3Service,
+    /// Who signs with what.
+    pub(crate) keys: Arc<KeyRing>,
     /// None where there is nothing to answer with, in tests.
     pub(crate) desk: Option<Desk>,
 }
@@ -83,7 +91,9 @@ impl S3Route for OwnRoute {
     /// Finds the caller. Who may do what is the engine's affair, as behind s3s.
     async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
         let is_signed = request.credentials.is_some();
-        let caller = credentials::caller(is_signed, &request.headers, request.uri.query())?;
+        let access_key = request.credentials.as_ref().map(|credentials| credentials.access_key.as_str());
+        let head = Head::of(&request.headers, request.uri.query(), &request.extensions);
+        let caller = self.keys.caller(access_key, head)?;
         let may_enter = match request.extensions.get::<Claim>() {
             Some(Claim::Admin) => {
                 resolve(request, admin::operation(&request.method, request.uri.path()), &caller);
@@ -96,6 +106,10 @@ impl S3Route for OwnRoute {
             _ if request.extensions.get::<Mended>().is_some() => is_signed,
             None => is_signed,
             Some(Claim::Website(_)) => true,
+            Some(Claim::Query) => {
+                resolve(request, query_api::OPERATION, &caller);
+                true
+            }
             Some(Claim::Batch(_)) => {
                 credentials::refuse_chunks(&request.headers)?;
                 true
@@ -118,6 +132,7 @@ impl S3Route for OwnRoute {
             (Some(Claim::Website(visit)), _) => self.website(&visit, &request).await,
             (Some(Claim::Form(head)), Some(desk)) => desk.forms.post_object(request, head).await,
             (Some(Claim::Admin), Some(desk)) => administer(desk, request).await,
+            (Some(Claim::Query), Some(desk)) => query(desk, request).await,
             (Some(Claim::Batch(bucket)), Some(desk)) => self.batch(desk, bucket, request).await,
             _ => Err(s3_error!(InternalError)),
         }
@@ -136,6 +151,12 @@ async fn administer(desk: &Desk, request: S3Request<Body>) -> S3Result<S3Respons
     let trace = request.extensions.get::<Arc<RequestTrace>>().cloned();
     let answer = admin::answer(&desk.engine, request).await;
     answer.map_err(|failure| s3::answer(failure, trace.as_deref()))
+}
+
+async fn query(desk: &Desk, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+    let trace = request.extensions.get::<Arc<RequestTrace>>().cloned().ok_or(s3_error!(InternalError))?;
+    let answer = query_api::answer(&desk.engine, request, &trace).await;
+    answer.map_err(|failure| s3::answer(failure, Some(&trace)))
 }
 
 impl OwnRoute {

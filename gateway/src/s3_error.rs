@@ -36,6 +36,12 @@ pub(crate) enum Mistake {
     /// The request contradicts itself, or something in it is malformed.
     #[error("{0}")]
     Request(String),
+    /// A parameter of a query request is not what it should be.
+    #[error("{0}")]
+    Query(String),
+    /// A query request that is not known.
+    #[error("the action `{0}` is not offered")]
+    QueryAction(String),
     /// It asks for something that is not offered.
     #[error("{0} is not implemented")]
     NotOffered(String),
@@ -160,10 +166,16 @@ impl From<Mistake> for S3Error {
 }
 
 fn from_mistake(mistake: &Mistake) -> S3Error {
+    // Source: IAM API Reference, *Common Errors*.
+    match mistake {
+        Mistake::Query(_) => return unlisted("ValidationError", StatusCode::BAD_REQUEST, mistake),
+        Mistake::QueryAction(_) => return unlisted("InvalidAction", StatusCode::BAD_REQUEST, mistake),
+        _ => {}
+    }
     let code = match mistake {
         Mistake::Argument { .. } => S3ErrorCode::InvalidArgument,
         Mistake::Request(_) => S3ErrorCode::InvalidRequest,
-        Mistake::NotOffered(_) => S3ErrorCode::NotImplemented,
+        Mistake::Query(_) | Mistake::QueryAction(_) | Mistake::NotOffered(_) => S3ErrorCode::NotImplemented,
         Mistake::BucketName(_) => S3ErrorCode::InvalidBucketName,
         Mistake::NoSuchBucket => S3ErrorCode::NoSuchBucket,
         Mistake::KeyTooLong => S3ErrorCode::KeyTooLongError,

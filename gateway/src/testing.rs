@@ -90,7 +90,12 @@ pub(crate) fn front_of_s3s(limits: Limits) -> Arc<Front> {
     let root = RootCredentials { access_key: ACCESS_KEY.into(), secret_key: Secret::new(SECRET_KEY.into()) };
     let region = Region::new(REGION).expect("region");
     let virtual_hosts = VirtualHosts::new(&["lake.example".into()], &["web.example".into()]);
-    let edge = crate::Edge { root: &root, region: &region, limits: &limits, virtual_hosts: &virtual_hosts };
+    let edge = crate::Edge {
+        keys: &Arc::new(crate::credentials::KeyRing::new(&root, None)),
+        region: &region,
+        limits: &limits,
+        virtual_hosts: &virtual_hosts,
+    };
     let service = crate::s3_service(|| Drain, None, &edge);
     let inner: Inner = Box::new(move |request| {
         let service = service.clone();

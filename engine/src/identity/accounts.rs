@@ -123,6 +123,12 @@ impl Engine {
         Some((found.canonical_id.clone(), found.name.clone()))
     }
 
+    /// When an account was made, in milliseconds since 1970; the beginning of that year for one that is no more.
+    pub fn account_created(&self, account: AccountId) -> i64 {
+        let roster = self.identities.roster();
+        roster.find::<Account>(&account.to_string()).map_or(0, |account| account.created_ms)
+    }
+
     /// The account that a canonical id stands for.
     pub fn account_of_canonical_id(&self, canonical_id: &str) -> Option<AccountId> {
         self.identities.roster().account_of_canonical_id(canonical_id)

@@ -288,11 +288,32 @@ impl Engine {
     ///
     /// # Errors
     /// `Identity` where there is none; `Denied`.
-    pub fn policy(&self, caller: &Caller, action: Action, arn: &str) -> Result<(ManagedPolicy, usize)> {
-        self.permit_identity(caller, action, arn)?;
+    pub fn managed_policy(&self, caller: &Caller, arn: &str) -> Result<(ManagedPolicy, usize)> {
+        self.permit_identity(caller, Action::GetPolicy, arn)?;
         let roster = self.identities.roster();
         let policy = managed(&roster, self.account_of(caller), arn)?;
         Ok((policy.clone(), holders(&roster, arn).len()))
+    }
+
+    /// A managed policy with its versions.
+    ///
+    /// # Errors
+    /// `Identity` where there is none; `Denied`.
+    pub fn policy_versions(&self, caller: &Caller, arn: &str) -> Result<ManagedPolicy> {
+        self.permit_identity(caller, Action::ListPolicyVersions, arn)?;
+        Ok(managed(&self.identities.roster(), self.account_of(caller), arn)?.clone())
+    }
+
+    /// A managed policy and one of its versions.
+    ///
+    /// # Errors
+    /// `Identity` where there is none; `Denied`.
+    pub fn policy_version(&self, caller: &Caller, arn: &str, number: u32) -> Result<(ManagedPolicy, PolicyVersion)> {
+        self.permit_identity(caller, Action::GetPolicyVersion, arn)?;
+        let policy = managed(&self.identities.roster(), self.account_of(caller), arn)?.clone();
+        expect_version(&policy, number)?;
+        let version = policy.versions.iter().find(|version| version.number == number).cloned();
+        Ok((policy, version.ok_or(Error::Bug("a version that was there is not"))?))
     }
 
     /// The managed policies of an account, by name, and to how many each is attached.

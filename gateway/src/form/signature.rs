@@ -7,6 +7,8 @@
 //! Source: Amazon S3 API, *Authenticating Requests in Browser-Based Uploads Using POST*; Amazon S3 Developer Guide,
 //! *Browser-Based Uploads Using POST (AWS Signature Version 2)*.
 
+use std::sync::Arc;
+
 use kernel::{Region, Timestamp};
 use s3s::auth::SecretKey;
 use s3s::dto;
@@ -25,7 +27,7 @@ const AGE_SECS_MAX: i64 = 7 * 24 * 60 * 60;
 
 /// The keys that forms may be signed with, and where.
 pub(crate) struct Signers {
-    pub(crate) keys: KeyRing,
+    pub(crate) keys: Arc<KeyRing>,
     pub(crate) region: Region,
 }
 
@@ -52,7 +54,7 @@ impl Signers {
             return Err(credential_fault("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
         }
         let credential = needed(fields, "x-amz-credential", "X-Amz-Credential")?;
-        let (access_key, day) = mechanism::scope(credential, &self.region).map_err(|fault| {
+        let (access_key, day) = mechanism::scope(credential, &self.region, &[mechanism::SERVICE]).map_err(|fault| {
             credential_fault(format!("Error parsing the X-Amz-Credential parameter; {}", fault.said(&self.region)))
         })?;
         let date = signing_date(needed(fields, "x-amz-date", "X-Amz-Date")?, day, now)?;
@@ -128,7 +130,8 @@ mod tests {
     fn judged<const N: usize>(fields: [(&str, &str); N]) -> Result<Option<String>, FormFault> {
         let root =
             RootCredentials { access_key: "KEY".into(), secret_key: Secret::new("a secret for tests only".into()) };
-        let signers = Signers { keys: KeyRing::new(&root), region: Region::new("here").expect("region") };
+        let signers =
+            Signers { keys: Arc::new(KeyRing::new(&root, None)), region: Region::new("here").expect("region") };
         signers.find(&Fields::from(fields), NOW).map(|key| key.map(str::to_owned))
     }
 

@@ -135,6 +135,17 @@ where
         Ok(bytes)
     }
 
+    /// Reads the body, keeps it, and gives it back: for what must be looked at as a whole before anybody asks for it.
+    pub(crate) async fn measure_whole(&mut self) -> Result<Bytes, BodyFaultKind> {
+        if self.measured.is_none() {
+            self.measure().await?;
+        }
+        match &self.measured {
+            Some(Measured::Whole(bytes)) => Ok(bytes.clone()),
+            Some(Measured::GivenOut) | None => Ok(Bytes::new()),
+        }
+    }
+
     /// The next bytes as they came, or were kept.
     fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         if let Some(measured) = &mut self.measured {

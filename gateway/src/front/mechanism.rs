@@ -8,6 +8,7 @@ use kernel::Region;
 
 use super::query;
 use super::refusal::Refusal;
+use crate::own::query_api;
 
 /// How a request is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(crate) fn judge(parts: &mut Parts, region: &Region) -> Result<Mechanism, Ref
     if parts.headers.get(AUTHORIZATION).is_some_and(|value| value.as_bytes().trim_ascii().is_empty()) {
         parts.headers.remove(AUTHORIZATION);
     }
+    let kind = parts.headers.get(CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
+    let is_query_api = query_api::is_form(&parts.method, parts.uri.path(), kind);
     let query = parts.uri.query();
     let by_header = parts.headers.contains_key(AUTHORIZATION);
     let by_query = ["X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "Signature"]
@@ -51,7 +54,8 @@ pub(crate) fn judge(parts: &mut Parts, region: &Region) -> Result<Mechanism, Ref
     }
     if let Some(value) = parts.headers.get(AUTHORIZATION) {
         let value = value.to_str().map_err(|_| malformed_header("it is not text"))?;
-        return header(value, region, &parts.headers).map(|()| Mechanism::Header);
+        let services: &[&str] = if is_query_api { &query_api::SERVICES } else { &[SERVICE] };
+        return header(value, region, services, &parts.headers).map(|()| Mechanism::Header);
     }
     if by_query {
         return presigned(query, region, &parts.headers);
@@ -67,7 +71,7 @@ pub(crate) fn is_form(parts: &Parts) -> bool {
 }
 
 /// Source: Amazon S3 API, *Authenticating Requests: Using the Authorization Header*.
-fn header(value: &str, region: &Region, headers: &HeaderMap) -> Result<(), Refusal> {
+fn header(value: &str, region: &Region, services: &[&str], headers: &HeaderMap) -> Result<(), Refusal> {
     let (algorithm, rest) = value.split_once(' ').unwrap_or((value, ""));
     if algorithm != ALGORITHM {
         return Err(if algorithm.starts_with("AWS") {
@@ -87,7 +91,7 @@ fn header(value: &str, region: &Region, headers: &HeaderMap) -> Result<(), Refus
         }
     };
     let (credential, signed, _) = (field("Credential")?, field("SignedHeaders")?, field("Signature")?);
-    scope(credential, region).map_err(|fault| {
+    scope(credential, region, services).map_err(|fault| {
         let refusal = malformed_header(&fault.said(region));
         if matches!(fault, ScopeFault::Region(_)) { refusal.with("Region", region.as_str()) } else { refusal }
     })?;
@@ -118,7 +122,7 @@ fn presigned(query: Option<&str>, region: &Region, headers: &HeaderMap) -> Resul
     if field("X-Amz-Algorithm")? != ALGORITHM {
         return Err(malformed_query("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
     }
-    scope(&field("X-Amz-Credential")?, region).map_err(|fault| {
+    scope(&field("X-Amz-Credential")?, region, &[SERVICE]).map_err(|fault| {
         let refusal = malformed_query(format!("Error parsing the X-Amz-Credential parameter; {}", fault.said(region)));
         if matches!(fault, ScopeFault::Region(_)) { refusal.with("Region", region.as_str()) } else { refusal }
     })?;
@@ -155,7 +159,11 @@ impl ScopeFault {
 }
 
 /// The access key and the day of a credential whose scope is ours.
-pub(crate) fn scope<'a>(credential: &'a str, region: &Region) -> Result<(&'a str, &'a str), ScopeFault> {
+pub(crate) fn scope<'a>(
+    credential: &'a str,
+    region: &Region,
+    services: &[&str],
+) -> Result<(&'a str, &'a str), ScopeFault> {
     let fields: Vec<&str> = credential.split('/').collect();
     let &[access_key, date, given_region, service, end] = fields.as_slice() else {
         return Err(ScopeFault::Form);
@@ -166,7 +174,7 @@ pub(crate) fn scope<'a>(credential: &'a str, region: &Region) -> Result<(&'a str
     if given_region != region.as_str() {
         return Err(ScopeFault::Region(given_region.to_owned()));
     }
-    if service != SERVICE {
+    if !services.contains(&service) {
         return Err(ScopeFault::Service(service.to_owned()));
     }
     Ok((access_key, date))

@@ -100,6 +100,18 @@ pub(crate) fn name_request(response: &mut Response<Body>, trace: &RequestTrace, 
     *response.body_mut() = Body::from(Bytes::from(xml));
 }
 
+/// The code and the message of an error that stands there as XML.
+fn told(body: &Body) -> Option<(String, String)> {
+    let body = body.bytes().filter(|body| !body.is_empty())?;
+    let xml = std::str::from_utf8(&body).ok()?;
+    let text = |name: &str| {
+        let (_, behind) = xml.split_once(&format!("<{name}>"))?;
+        let (text, _) = behind.split_once(&format!("</{name}>"))?;
+        Some(unescape(text).unwrap_or(Cow::Borrowed(text)).into_owned())
+    };
+    Some((text("Code").unwrap_or_default(), text("Message").unwrap_or_default()))
+}
+
 /// Writes an error that stands there as XML anew as JSON, for the admin API.
 pub(crate) fn write_as_json(response: &mut Response<Body>, trace: &RequestTrace) {
     /// Source: `docs/openapi.json`, *Error*.
@@ -110,20 +122,32 @@ pub(crate) fn write_as_json(response: &mut Response<Body>, trace: &RequestTrace)
         message: &'a str,
         request_id: &'a str,
     }
-    let Some(body) = response.body().bytes().filter(|body| !body.is_empty()) else { return };
-    let Ok(xml) = std::str::from_utf8(&body) else { return };
-    let text = |name: &str| {
-        let (_, behind) = xml.split_once(&format!("<{name}>"))?;
-        let (text, _) = behind.split_once(&format!("</{name}>"))?;
-        Some(unescape(text).unwrap_or(Cow::Borrowed(text)))
-    };
-    let (code, message) = (text("Code").unwrap_or_default(), text("Message").unwrap_or_default());
+    let Some((code, message)) = told(response.body()) else { return };
     let error = Error { code: &code, message: &message, request_id: trace.id() };
     let Ok(json) = serde_json::to_vec(&error) else { return };
     let headers = response.headers_mut();
     headers.remove(CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     *response.body_mut() = Body::from(Bytes::from(json));
+}
+
+/// Writes an error that stands there as S3 writes it anew as IAM and STS do.
+///
+/// Source: IAM User Guide, *Making query requests*, "Error response".
+pub(crate) fn write_as_query(response: &mut Response<Body>, trace: &RequestTrace) {
+    let Some((code, message)) = told(response.body()) else { return };
+    let kind = if response.status().is_server_error() { "Receiver" } else { "Sender" };
+    let mut xml = "<ErrorResponse><Error>".to_owned();
+    for (name, value) in [("Type", kind), ("Code", &code), ("Message", &message)] {
+        element(&mut xml, name, value);
+    }
+    xml.push_str("</Error>");
+    element(&mut xml, "RequestId", trace.id());
+    xml.push_str("</ErrorResponse>");
+    let headers = response.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    *response.body_mut() = Body::from(Bytes::from(xml));
 }
 
 fn naming(xml: &mut String, trace: &RequestTrace, resource: &str) {

@@ -9,12 +9,13 @@ use bytes::Bytes;
 use engine::{Attributes, Body, PutObject, Written};
 use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
-use kernel::{Caller, Clock, Headers, ObjectKey, WriteCondition};
+use kernel::{Caller, Clock, Headers, ObjectKey, Who, WriteCondition};
 use quick_xml::escape::escape;
 use s3s::xml::{Deserialize, Deserializer};
 use s3s::{S3Request, S3Response, S3Result, dto};
 
 use super::{S3Face, answer, receipt, trace_of, version_written};
+use crate::credentials::Head;
 use crate::form::policy::Policy;
 use crate::form::signature::Signers;
 use crate::form::{Fields, Form, FormFault, FormHead};
@@ -74,9 +75,10 @@ impl Forms {
         as_of::refuse(&request.headers)?;
         unhonoured::refuse(&request.headers, &self.face.owner)?;
         let bucket = names::bucket(&head.bucket)?;
-        let form = Form::new(request.input, head)?;
+        let S3Request { input, extensions, .. } = request;
+        let form = Form::new(input, head)?;
         let judge = async |fields: Fields| {
-            let asked = self.judge(&fields, head, trace)?;
+            let asked = self.judge(&fields, head, &extensions, trace)?;
             // Refused before the file is read, or held.
             self.face.engine.may_put_object(&asked.caller, &bucket, &asked.key).await?;
             Ok::<_, Failure>(asked)
@@ -104,11 +106,25 @@ impl Forms {
     }
 
     /// Finds out who signed, and holds the fields against the policy.
-    fn judge(&self, fields: &Fields, head: &FormHead, trace: Option<&RequestTrace>) -> Result<Asked, Failure> {
+    fn judge(
+        &self,
+        fields: &Fields,
+        head: &FormHead,
+        extensions: &http::Extensions,
+        trace: Option<&RequestTrace>,
+    ) -> Result<Asked, Failure> {
         let key = fields.get("key").ok_or(FormFault::FieldMissing("key"))?;
         let now = self.clock.now();
         let signer = self.signers.find(fields, now)?;
-        let caller = if signer.is_some() { Caller::root() } else { Caller::anonymous() };
+        let headers = headers_of(fields)?;
+        let who = match signer {
+            Some(access_key) => {
+                let who = self.signers.keys.who(access_key, fields.get("x-amz-security-token"));
+                who.map_err(|_| FormFault::Token)?
+            }
+            None => Who::Anonymous,
+        };
+        let caller = Head::of(&headers, None, extensions).caller(who);
         if let Some(trace) = trace {
             trace.resolve(Resolved {
                 operation: trace.meters.operation("PostObject"),
@@ -116,10 +132,6 @@ impl Forms {
                 key: Some(key.to_owned()),
                 caller: Some(caller.clone()),
             });
-        }
-        if signer.is_some() && fields.get("x-amz-security-token").is_some() {
-            // The root keys are permanent: no token belongs to them.
-            return Err(FormFault::Token.into());
         }
         // Half a signature was refused, so a policy without a signature is none.
         let policy = fields.get("policy").map(Policy::read).transpose()?;
@@ -129,7 +141,6 @@ impl Forms {
         if fields.get("bucket").is_some_and(|bucket| bucket != head.bucket) {
             return Err(FormFault::Policy("the field 'bucket' names another bucket".to_owned()).into());
         }
-        let headers = headers_of(fields)?;
         unhonoured::refuse(&headers, &self.face.owner)?;
         Ok(Asked {
             caller,
