@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cedar_policy::{
-    ActionConstraint, Effect, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint,
+    ActionConstraint, Effect, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint,
+    ResourceConstraint,
 };
 
 use crate::action::{Action, Group};
@@ -66,9 +67,13 @@ pub(crate) fn position(text: &str, at: usize) -> (usize, usize) {
 enum Callers {
     Any,
     /// Callers of this type.
-    Type(String),
+    Type(EntityTypeName),
+    /// This entity alone.
+    One(EntityUid),
     /// This entity and what is in it.
     Within(EntityUid),
+    /// What is of this type and in this entity.
+    TypeWithin(EntityTypeName, EntityUid),
 }
 
 /// A policy, and what its head says.
@@ -158,14 +163,9 @@ impl Source {
         texts.collect::<Vec<_>>().join("\n")
     }
 
-    /// The policies whose heads can match.
-    pub(crate) fn concerning<'s>(
-        &'s self,
-        action: Action,
-        bucket: Option<&'s str>,
-        caller: &'s CallerScope,
-    ) -> impl Iterator<Item = &'s Compiled> {
-        self.policies.iter().filter(move |compiled| compiled.concerns(action, bucket, caller))
+    /// Its policies, as far as they concern a question.
+    pub(crate) fn policies(&self, concerns: impl Fn(&Compiled) -> bool) -> impl Iterator<Item = &Compiled> {
+        self.policies.iter().filter(move |compiled| concerns(compiled))
     }
 }
 
@@ -192,22 +192,26 @@ impl Compiled {
         };
         let callers = match policy.principal_constraint() {
             PrincipalConstraint::Any => Callers::Any,
-            PrincipalConstraint::Is(name) => Callers::Type(name.to_string()),
-            PrincipalConstraint::In(uid) | PrincipalConstraint::Eq(uid) | PrincipalConstraint::IsIn(_, uid) => {
-                Callers::Within(uid)
-            }
+            PrincipalConstraint::Is(name) => Callers::Type(name),
+            PrincipalConstraint::Eq(uid) => Callers::One(uid),
+            PrincipalConstraint::In(uid) => Callers::Within(uid),
+            PrincipalConstraint::IsIn(name, uid) => Callers::TypeWithin(name, uid),
         };
         let delegates = matches!(&callers, Callers::Within(uid) if uid.type_name().basename() == "Account");
         Self { policy, actions, bucket, callers, atoms, delegates, is_public: false }
     }
 
-    fn concerns(&self, action: Action, bucket: Option<&str>, caller: &CallerScope) -> bool {
+    /// Whether its head can match.
+    pub(crate) fn concerns(&self, action: Action, bucket: Option<&str>, caller: &CallerScope) -> bool {
+        let is_within = |uid: &EntityUid| caller.uid == *uid || caller.within.contains(uid);
         self.actions.as_ref().is_none_or(|actions| actions.contains(action.name()))
             && self.bucket.as_deref().is_none_or(|only| Some(only) == bucket)
             && match &self.callers {
                 Callers::Any => true,
-                Callers::Type(name) => caller.uid.type_name().to_string() == *name,
-                Callers::Within(uid) => caller.uid == *uid || caller.within.contains(uid),
+                Callers::Type(name) => caller.uid.type_name() == name,
+                Callers::One(uid) => caller.uid == *uid,
+                Callers::Within(uid) => is_within(uid),
+                Callers::TypeWithin(name, uid) => caller.uid.type_name() == name && is_within(uid),
             }
     }
 

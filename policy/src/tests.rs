@@ -10,6 +10,7 @@ use super::*;
 mod attachments;
 mod explained;
 mod named;
+mod properties;
 
 struct Case {
     bucket: BucketName,

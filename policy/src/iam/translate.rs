@@ -14,7 +14,7 @@ use super::pattern::escape;
 use super::principal::{Callers, callers};
 use super::resource::Resources;
 use super::{Attachment, CanonicalUsers, key};
-use crate::action::Resource;
+use crate::action::{Action, Resource};
 use crate::atom::{Atom, Test};
 use crate::schema;
 use crate::source::{Compiled, POLICIES_MAX, PolicyFault};
@@ -44,6 +44,8 @@ pub(super) struct Translation<'a> {
 struct Draft {
     kind: &'static str,
     text: String,
+    /// The same, of fewer actions: what is well said of one is well said of all whose questions are of the same kind.
+    checked: String,
     is_public: bool,
 }
 
@@ -57,7 +59,7 @@ impl Translation<'_> {
             let drafts = self.drafts(document, statement, &label, &mut atoms)?;
             for (number, draft) in drafts.into_iter().enumerate() {
                 let id = PolicyId::new(format!("{}#{index}:{label}:{}:{number}", self.name, draft.kind));
-                let mut policy = Compiled::new(checked(id, &label, &draft.text)?, atoms.clone());
+                let mut policy = Compiled::new(checked(id, &label, &draft)?, atoms.clone());
                 policy.is_public = draft.is_public;
                 compiled.push(policy);
             }
@@ -91,14 +93,16 @@ impl Translation<'_> {
             }
             let Some(test) = resources.test(resource, atoms) else { continue };
             applies = true;
-            let named: Vec<_> = named.iter().map(|action| format!("Lake::Action::\"{}\"", action.name())).collect();
-            let (named, on) = (named.join(", "), resources.head(resource, self.attachment));
+            let on = resources.head(resource, self.attachment);
+            let (said, checked) = (in_cedar(&named), in_cedar(&one_of_each_kind(&named)));
             for Callers { head, test: of_caller, is_public } in &callers {
                 let tests = of_caller.iter().chain(&test).chain(&conditions).cloned().collect::<Vec<_>>();
                 let when = if tests.is_empty() { String::new() } else { format!(" when {{ {} }}", tests.join(" && ")) };
-                let text = format!("@reason(\"{reason}\")\n{effect} ({head}, action in [{named}], {on}){when};");
+                let text = |actions: &str| {
+                    format!("@reason(\"{reason}\")\n{effect} ({head}, action in [{actions}], {on}){when};")
+                };
                 let is_public = *is_public && !confined && statement.effect == Effect::Allow;
-                drafts.push(Draft { kind, text, is_public });
+                drafts.push(Draft { kind, text: text(&said), checked: text(&checked), is_public });
             }
         }
         // S3 takes no statement that can never apply; documents of others may speak of other services.
@@ -116,13 +120,28 @@ impl Translation<'_> {
     }
 }
 
-fn checked(id: PolicyId, label: &str, text: &str) -> Result<Policy> {
+fn in_cedar(actions: &[&Action]) -> String {
+    let named: Vec<_> = actions.iter().map(|action| format!("Lake::Action::\"{}\"", action.name())).collect();
+    named.join(", ")
+}
+
+/// Of actions on one kind of resource, one for each kind of context.
+fn one_of_each_kind<'a>(actions: &[&'a Action]) -> Vec<&'a Action> {
+    let mut kinds: Vec<&Action> = Vec::new();
+    for action in actions {
+        if kinds.iter().all(|known| known.group().context() != action.group().context()) {
+            kinds.push(action);
+        }
+    }
+    kinds
+}
+
+fn checked(id: PolicyId, label: &str, draft: &Draft) -> Result<Policy> {
     let fault = |reason: String| PolicyFault::Meaning(format!("`{label}` could not be said in Cedar: {reason}"));
-    let policy = Policy::parse(Some(id), text).map_err(|error| fault(error.to_string()))?;
-    let set = PolicySet::from_policies([policy.clone()]).map_err(|error| fault(error.to_string()))?;
+    let set: PolicySet = draft.checked.parse().map_err(|error: cedar_policy::ParseErrors| fault(error.to_string()))?;
     match schema::faults(&set).into_iter().next() {
         Some(reason) => Err(fault(reason)),
-        None => Ok(policy),
+        None => Policy::parse(Some(id), &draft.text).map_err(|error| fault(error.to_string())),
     }
 }
 

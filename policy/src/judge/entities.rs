@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 use kernel::{AccountId, Caller, Embargo, Principal, PrincipalKind, RetentionMode, Timestamp, Who};
 
+use super::quick::Telling;
 use super::{Built, composition};
 use crate::action::{Action, Group, Resource};
 use crate::atom::Atom;
@@ -101,15 +102,15 @@ pub(super) fn scope(caller: &Caller) -> Option<CallerScope> {
 }
 
 /// The names of a question's entities.
-pub(super) struct Uids {
-    caller: CallerScope,
+pub(super) struct Uids<'a> {
+    caller: &'a CallerScope,
     pub(super) action: EntityUid,
     pub(super) resource: EntityUid,
     bucket: Option<EntityUid>,
 }
 
-impl Uids {
-    pub(super) fn of(question: &Question<'_>, caller: CallerScope) -> Built<Self> {
+impl<'a> Uids<'a> {
+    pub(super) fn of(question: &Question<'_>, caller: &'a CallerScope) -> Built<Self> {
         let types = types()?;
         let bucket = question.bucket.map(|bucket| uid(&types.bucket, bucket.name.as_str()));
         let resource = match (question.action.resource(), &bucket, question.path()) {
@@ -151,119 +152,151 @@ fn account(account: AccountId) -> Built<RestrictedExpression> {
     Ok(RestrictedExpression::new_entity_uid(uid(&types()?.account, account.to_string())))
 }
 
+/// What is told of something, by its name; what nobody asks for is not made.
+struct Attributes<'t> {
+    told: Vec<(String, RestrictedExpression)>,
+    telling: Telling<'t>,
+}
+
+impl<'t> Attributes<'t> {
+    fn new(telling: Telling<'t>) -> Self {
+        Self { told: Vec::new(), telling }
+    }
+
+    fn tell(&mut self, name: &str, value: impl FnOnce() -> RestrictedExpression) {
+        if self.telling.of(name) {
+            self.told.push((name.to_owned(), value()));
+        }
+    }
+}
+
 /// What is known of the request.
-pub(super) fn context(question: &Question<'_>, atoms: &[Arc<Atom>]) -> Built<Context> {
-    let holding = atoms.iter().filter(|atom| atom.holds(question)).map(|atom| text(atom.name.as_str()));
-    let method = question.caller.principal().map_or("none", |principal| principal.method.name());
-    let mut pairs = vec![
-        ("now".to_owned(), instant(question.now)),
-        ("secureTransport".to_owned(), truth(question.origin().secure_transport)),
-        ("authMethod".to_owned(), text(method)),
-        ("atoms".to_owned(), RestrictedExpression::new_set(holding)),
-    ];
-    if let Some(ip) = question.origin().source_ip {
-        pairs.push(("sourceIp".to_owned(), RestrictedExpression::new_ip(ip.to_canonical().to_string())));
+pub(super) fn context(question: &Question<'_>, atoms: &[Arc<Atom>], telling: Telling<'_>) -> Built<Context> {
+    let origin = question.origin();
+    let mut context = Attributes::new(telling);
+    context.tell("now", || instant(question.now));
+    context.tell("secureTransport", || truth(origin.secure_transport));
+    context
+        .tell("authMethod", || text(question.caller.principal().map_or("none", |principal| principal.method.name())));
+    context.tell("atoms", || {
+        let holding = atoms.iter().filter(|atom| atom.holds(question));
+        RestrictedExpression::new_set(holding.map(|atom| text(atom.name.as_str())))
+    });
+    if let Some(ip) = origin.source_ip {
+        context.tell("sourceIp", || RestrictedExpression::new_ip(ip.to_canonical().to_string()));
     }
-    if let Some(purpose) = &question.origin().purpose {
-        pairs.push(("purpose".to_owned(), text(purpose.as_str())));
+    if let Some(purpose) = &origin.purpose {
+        context.tell("purpose", || text(purpose.as_str()));
     }
-    let key = |name: &str| question.origin().keys.get(name).cloned().unwrap_or_default();
+    let key = |name: &str| origin.keys.get(name).map_or("", String::as_str);
     match question.action.group() {
-        Group::List => pairs.push(("prefix".to_owned(), text(key("s3:prefix")))),
+        Group::List => context.tell("prefix", || text(key("s3:prefix"))),
         Group::Write => {
-            let length = question.origin().keys.get("content-length").and_then(|length| length.parse().ok());
-            pairs.push(("contentLength".to_owned(), long(length.unwrap_or(0))));
-            pairs.push(("encryption".to_owned(), text("sse-s3")));
+            context.tell("contentLength", || long(key("content-length").parse().unwrap_or(0)));
+            context.tell("encryption", || text("sse-s3"));
         }
         Group::Read | Group::Manage | Group::Raw => {}
     }
-    Context::from_pairs(pairs).map_err(|error| error.to_string())
+    Context::from_pairs(context.told).map_err(|error| error.to_string())
 }
 
 /// The entities of a question.
-pub(super) fn entities(question: &Question<'_>, uids: &Uids) -> Built<Entities> {
-    let mut entities = vec![caller_entity(question.caller, &uids.caller)?, action_entity(question.action)?.clone()];
+pub(super) fn entities(question: &Question<'_>, uids: &Uids<'_>, telling: Telling<'_>) -> Built<Entities> {
+    let mut entities = vec![caller_entity(question.caller, uids.caller, telling)?];
+    if telling.of("action") {
+        entities.push(action_entity(question.action)?.clone());
+    }
     if let (Some(bucket), Some(uid_of_bucket)) = (question.bucket, &uids.bucket) {
-        entities.push(bucket_entity(bucket, uid_of_bucket)?);
-        if let (Resource::Object, Some(object)) = (question.action.resource(), question.object) {
-            entities.push(object_entity(question, uids, uid_of_bucket, object)?);
+        let is_object = question.action.resource() == Resource::Object;
+        if !is_object || telling.of("bucket") {
+            entities.push(bucket_entity(bucket, uid_of_bucket, telling)?);
+        }
+        if let (true, Some(object)) = (is_object, question.object) {
+            entities.push(object_entity(question, uids, uid_of_bucket, object, telling)?);
         }
     }
     if question.action.resource() == Resource::Identity {
-        entities.push(identity_entity(question, uids)?);
+        entities.push(identity_entity(question, uids, telling)?);
     }
     Entities::from_entities(entities, None).map_err(|error| error.to_string())
 }
 
-fn caller_entity(caller: &Caller, scope: &CallerScope) -> Built<Entity> {
+fn caller_entity(caller: &Caller, scope: &CallerScope, telling: Telling<'_>) -> Built<Entity> {
     let Some(principal) = caller.principal() else {
         return Ok(Entity::with_uid(scope.uid.clone()));
     };
-    let last = match principal.kind {
-        PrincipalKind::Role => ("sessionArn".to_owned(), text(principal.arn.as_str())),
-        kind => ("isAccountRoot".to_owned(), truth(kind == PrincipalKind::AccountRoot)),
-    };
-    let attributes = [
-        ("account".to_owned(), account(principal.account)?),
-        ("name".to_owned(), text(principal.name.as_str())),
-        ("arn".to_owned(), text(principal.policy_arn.as_str())),
-        last,
-    ];
-    let tags = principal.tags.iter().map(|(name, value)| (name.clone(), text(value.as_str())));
+    let mut attributes = Attributes::new(telling);
+    let account = account(principal.account)?;
+    attributes.tell("account", || account);
+    attributes.tell("name", || text(principal.name.as_str()));
+    attributes.tell("arn", || text(principal.policy_arn.as_str()));
+    match principal.kind {
+        PrincipalKind::Role => attributes.tell("sessionArn", || text(principal.arn.as_str())),
+        kind => attributes.tell("isAccountRoot", || truth(kind == PrincipalKind::AccountRoot)),
+    }
+    let tags = principal.tags.iter().filter(|_| telling.of("tags"));
+    let tags = tags.map(|(name, value)| (name.clone(), text(value.as_str())));
     entity(&scope.uid, attributes, scope.within.iter().cloned(), tags)
 }
 
-fn bucket_entity(bucket: BucketView<'_>, uid: &EntityUid) -> Built<Entity> {
-    let attributes = [
-        ("name".to_owned(), text(bucket.name.as_str())),
-        ("owner".to_owned(), account(bucket.owner)?),
-        ("createdAt".to_owned(), instant(bucket.created)),
-        ("versioning".to_owned(), text(bucket.versioning)),
-        ("lockEnabled".to_owned(), truth(bucket.locks)),
-        (
-            "publicAccessBlocked".to_owned(),
-            truth(bucket.block.ignore_public_acls && bucket.block.restrict_public_buckets),
-        ),
-    ];
-    let tags = bucket.tags.iter().map(|(name, value)| (name.to_owned(), text(value)));
-    entity(uid, attributes, [], tags)
+fn bucket_entity(bucket: BucketView<'_>, uid: &EntityUid, telling: Telling<'_>) -> Built<Entity> {
+    let mut attributes = Attributes::new(telling);
+    let owner = account(bucket.owner)?;
+    let is_blocked = bucket.block.ignore_public_acls && bucket.block.restrict_public_buckets;
+    attributes.tell("name", || text(bucket.name.as_str()));
+    attributes.tell("owner", || owner);
+    attributes.tell("createdAt", || instant(bucket.created));
+    attributes.tell("versioning", || text(bucket.versioning));
+    attributes.tell("lockEnabled", || truth(bucket.locks));
+    attributes.tell("publicAccessBlocked", || truth(is_blocked));
+    let tags = bucket.tags.iter().filter(|_| telling.of("tags"));
+    entity(uid, attributes, [], tags.map(|(name, value)| (name.to_owned(), text(value))))
 }
 
-fn object_entity(question: &Question<'_>, uids: &Uids, bucket: &EntityUid, object: ObjectView<'_>) -> Built<Entity> {
+fn object_entity(
+    question: &Question<'_>,
+    uids: &Uids<'_>,
+    bucket: &EntityUid,
+    object: ObjectView<'_>,
+    telling: Telling<'_>,
+) -> Built<Entity> {
     let facts = object.facts;
-    let owner = composition::object_owner(question).ok_or("the object has no owner")?;
-    let tag = |name: &str| facts.and_then(|version| version.facts.tags.iter().find(|(tag, _)| *tag == name));
-    let of_bucket = |name: &str| question.bucket.and_then(|bucket| bucket.tags.iter().find(|(tag, _)| *tag == name));
-    let class = tag(CLASSIFICATION).or_else(|| of_bucket(CLASSIFICATION)).map_or("internal", |(_, value)| value);
-    let mut attributes = vec![
-        ("bucket".to_owned(), RestrictedExpression::new_entity_uid(bucket.clone())),
-        ("owner".to_owned(), account(owner)?),
-        ("key".to_owned(), text(object.key.as_str())),
-        ("path".to_owned(), text(question.path().unwrap_or_default())),
-        ("size".to_owned(), long(facts.map_or(0, |version| version.facts.bytes))),
-        ("createdAt".to_owned(), instant(facts.map_or(question.now, |version| version.created))),
-        ("classification".to_owned(), text(class)),
-        ("minReplicas".to_owned(), long(1)),
-        ("legalHold".to_owned(), truth(facts.is_some_and(|version| version.facts.protection.legal_hold))),
-        ("encryption".to_owned(), text("sse-s3")),
-    ];
+    let owner = account(composition::object_owner(question).ok_or("the object has no owner")?)?;
+    let mut attributes = Attributes::new(telling);
+    attributes.tell("bucket", || RestrictedExpression::new_entity_uid(bucket.clone()));
+    attributes.tell("owner", || owner);
+    attributes.tell("key", || text(object.key.as_str()));
+    attributes.tell("path", || text(question.path().unwrap_or_default()));
+    attributes.tell("size", || long(facts.map_or(0, |version| version.facts.bytes)));
+    attributes.tell("createdAt", || instant(facts.map_or(question.now, |version| version.created)));
+    attributes.tell("classification", || text(classification(question, object)));
+    attributes.tell("minReplicas", || long(1));
+    attributes.tell("legalHold", || truth(facts.is_some_and(|version| version.facts.protection.legal_hold)));
+    attributes.tell("encryption", || text("sse-s3"));
     if let Some(protection) = facts.map(|version| &version.facts.protection) {
         if let Some(embargo) = &protection.embargo {
             let of = question.bucket.map_or(AccountId::HOME, |bucket| bucket.owner);
-            attributes.extend(embargo_attributes(embargo, of)?);
+            attributes.told.extend(embargo_attributes(embargo, of)?);
         }
         if let Some(retention) = protection.retention {
             let mode = match retention.mode {
                 RetentionMode::Governance => "GOVERNANCE",
                 RetentionMode::Compliance => "COMPLIANCE",
             };
-            attributes.push(("retainUntil".to_owned(), instant(retention.until)));
-            attributes.push(("retentionMode".to_owned(), text(mode)));
+            attributes.tell("retainUntil", || instant(retention.until));
+            attributes.tell("retentionMode", || text(mode));
         }
     }
-    let tags = facts.into_iter().flat_map(|version| version.facts.tags.iter());
+    let tags = facts.into_iter().filter(|_| telling.of("tags")).flat_map(|version| version.facts.tags.iter());
     let tags = tags.map(|(name, value)| (name.to_owned(), text(value)));
     entity(&uids.resource, attributes, [bucket.clone()], tags)
+}
+
+/// How freely an object may be shown: by its tag, else by that of its bucket, else `internal`.
+fn classification<'a>(question: &Question<'a>, object: ObjectView<'a>) -> &'a str {
+    let find = |tags: &'a kernel::Tags| tags.iter().find(|(name, _)| *name == CLASSIFICATION).map(|(_, value)| value);
+    let of_object = object.facts.and_then(|version| find(&version.facts.tags));
+    of_object.or_else(|| find(question.bucket?.tags)).unwrap_or("internal")
 }
 
 /// Until when and to whom an object is closed. Groups are those of the bucket's account, unless their names say another.
@@ -288,18 +321,19 @@ fn embargo_attributes(embargo: &Embargo, of: AccountId) -> Built<Vec<(String, Re
     Ok(attributes)
 }
 
-fn identity_entity(question: &Question<'_>, uids: &Uids) -> Built<Entity> {
+fn identity_entity(question: &Question<'_>, uids: &Uids<'_>, telling: Telling<'_>) -> Built<Entity> {
     let owner = composition::owner(question).ok_or("the identity has no account")?;
-    let attributes =
-        [("account".to_owned(), account(owner)?), ("arn".to_owned(), text(question.identity_arn().into_owned()))];
+    let (mut attributes, of) = (Attributes::new(telling), account(owner)?);
+    attributes.tell("account", || of);
+    attributes.tell("arn", || text(question.identity_arn().into_owned()));
     entity(&uids.resource, attributes, [uid(&types()?.account, owner.to_string())], [])
 }
 
 fn entity(
     uid: &EntityUid,
-    attributes: impl IntoIterator<Item = (String, RestrictedExpression)>,
+    attributes: Attributes<'_>,
     parents: impl IntoIterator<Item = EntityUid>,
     tags: impl IntoIterator<Item = (String, RestrictedExpression)>,
 ) -> Built<Entity> {
-    Entity::new_with_tags(uid.clone(), attributes, parents, tags).map_err(|error| error.to_string())
+    Entity::new_with_tags(uid.clone(), attributes.told, parents, tags).map_err(|error| error.to_string())
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cedar_policy::{PolicyId, PolicySet};
 
 use super::composition::Side;
+use super::quick::Quick;
 use crate::action::Action;
 use crate::atom::Atom;
 use crate::question::Question;
@@ -22,10 +23,12 @@ pub(super) struct Slice {
     pub(super) policies: PolicySet,
     pub(super) atoms: Vec<Arc<Atom>>,
     known: HashMap<PolicyId, Known>,
-    /// Whether any of them lets anybody in: without one, nobody need ask.
-    pub(super) permits: bool,
+    /// Whether any of them lets anybody in.
+    permits: bool,
     /// Whether no policy was left out.
-    is_whole: bool,
+    pub(super) is_whole: bool,
+    /// The same in fewer policies, where it can be said so.
+    pub(super) quick: Option<Quick>,
 }
 
 /// What is known of a policy beside its text.
@@ -72,25 +75,13 @@ impl Slices {
         if let Some(slice) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Arc::clone(slice);
         }
-        let concerning = |source: &'_ Arc<Source>| -> Vec<Compiled> {
-            source.concerning(key.action, key.bucket.as_deref(), &key.caller).cloned().collect()
-        };
-        let mut slice = Slice::empty();
-        for source in lake.into_iter().flatten() {
-            slice.take(concerning(source), |_| Side::Lake);
+        let concerns = |compiled: &Compiled| compiled.concerns(key.action, key.bucket.as_deref(), &key.caller);
+        let mut slice = Slice::of(lake, identity, resource, concerns);
+        if slice.permits && slice.is_whole {
+            let policies = slice.policies.policies();
+            let sided = policies.filter_map(|policy| Some((policy, slice.known.get(policy.id())?.side)));
+            slice.quick = Quick::of(sided, key.action);
         }
-        for source in identity {
-            slice.take(concerning(source), |_| Side::Identity);
-        }
-        for source in resource {
-            let is_public = source.is_public();
-            slice.take(concerning(source), |compiled| match compiled.delegates {
-                true => Side::Account { is_public },
-                false => Side::Resource { is_public },
-            });
-        }
-        // A policy left out could be one that forbids: then nobody is let in.
-        slice.permits &= slice.is_whole;
         let slice = Arc::new(slice);
         let mut slices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if slices.len() >= SLICES_MAX {
@@ -102,8 +93,39 @@ impl Slices {
 }
 
 impl Slice {
+    /// The policies of some sources, as far as they concern a question.
+    pub(super) fn of(
+        lake: [&[Arc<Source>]; 2],
+        identity: &[Arc<Source>],
+        resource: &[Arc<Source>],
+        concerns: impl Fn(&Compiled) -> bool,
+    ) -> Self {
+        let mut slice = Self::empty();
+        for source in lake.into_iter().flatten() {
+            slice.take(source.policies(&concerns), |_| Side::Lake);
+        }
+        for source in identity {
+            slice.take(source.policies(&concerns), |_| Side::Identity);
+        }
+        for source in resource {
+            let is_public = source.is_public();
+            slice.take(source.policies(&concerns), |compiled| match compiled.delegates {
+                true => Side::Account { is_public },
+                false => Side::Resource { is_public },
+            });
+        }
+        slice
+    }
+
     fn empty() -> Self {
-        Self { policies: PolicySet::new(), atoms: Vec::new(), known: HashMap::new(), permits: false, is_whole: true }
+        Self {
+            policies: PolicySet::new(),
+            atoms: Vec::new(),
+            known: HashMap::new(),
+            permits: false,
+            is_whole: true,
+            quick: None,
+        }
     }
 
     /// What is known of one of its policies.
@@ -112,7 +134,7 @@ impl Slice {
     }
 
     /// Takes policies in. One document may be attached twice, and two may have one name: each policy keeps an id of its own.
-    fn take(&mut self, concerning: Vec<Compiled>, side: impl Fn(&Compiled) -> Side) {
+    fn take<'c>(&mut self, concerning: impl Iterator<Item = &'c Compiled>, side: impl Fn(&Compiled) -> Side) {
         for compiled in concerning {
             self.permits |= !compiled.forbids();
             for atom in &compiled.atoms {
@@ -125,7 +147,7 @@ impl Slice {
             if self.known.contains_key(policy.id()) {
                 policy = policy.new_id(PolicyId::new(format!("{} ({})", policy.id(), self.known.len())));
             }
-            self.known.insert(policy.id().clone(), Known { reason, side: side(&compiled) });
+            self.known.insert(policy.id().clone(), Known { reason, side: side(compiled) });
             self.is_whole &= self.policies.add(policy).is_ok();
         }
     }
