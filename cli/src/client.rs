@@ -31,6 +31,8 @@ pub(crate) struct Client {
     connection: Connection,
     signer: Signer,
     clock: Arc<dyn Clock>,
+    /// What every request asks about: parameters of its query.
+    scope: Vec<(&'static str, String)>,
 }
 
 /// An error as the API writes it.
@@ -67,7 +69,13 @@ impl Client {
         };
         let signer = Signer::new(credentials, &connection.region);
         let http = builder.build().map_err(CliError::Client)?;
-        Ok(Self { http, connection, signer, clock: Arc::clone(&surroundings.clock) })
+        Ok(Self { http, connection, signer, clock: Arc::clone(&surroundings.clock), scope: Vec::new() })
+    }
+
+    /// Has every request ask about this, where it is named.
+    pub(crate) fn about(mut self, name: &'static str, value: Option<String>) -> Self {
+        self.scope.extend(value.map(|value| (name, value)));
+        self
     }
 
     /// Asks for a document.
@@ -92,6 +100,23 @@ impl Client {
         let body = document.map(serde_json::to_vec).transpose().map_err(CliError::Json)?;
         let answer = self.send(Method::POST, path, &[], body).await?;
         self.document(&answer)
+    }
+
+    /// Puts something, with a document where it takes one, of which there is nothing to be told.
+    pub(crate) async fn set(&mut self, path: &str, document: Option<&impl serde::Serialize>) -> Result<()> {
+        let body = document.map(serde_json::to_vec).transpose().map_err(CliError::Json)?;
+        self.send(Method::PUT, path, &[], body).await.map(drop)
+    }
+
+    /// Puts a document as it is written.
+    pub(crate) async fn set_text(&mut self, path: &str, text: String) -> Result<()> {
+        self.send(Method::PUT, path, &[], Some(text.into_bytes())).await.map(drop)
+    }
+
+    /// Asks for a document as it is written.
+    pub(crate) async fn text(&mut self, path: &str) -> Result<String> {
+        let answer = self.send(Method::GET, path, &[], None).await?;
+        String::from_utf8(answer).map_err(|_| self.foreign(200))
     }
 
     /// Takes something away.
@@ -140,7 +165,8 @@ impl Client {
         body: Option<Vec<u8>>,
     ) -> reqwest::RequestBuilder {
         let path = encode_path(&format!("{ROOT}{path}"));
-        let query = encode_query(query);
+        let scope = self.scope.iter().map(|(name, value)| (*name, value.as_str()));
+        let query = encode_query(&query.iter().copied().chain(scope).collect::<Vec<_>>());
         let endpoint = &self.connection.endpoint;
         let time = amz_date(u64::try_from(self.clock.now().as_secs()).unwrap_or_default());
         let payload_sha256 = sha256_hex([body.as_deref().unwrap_or_default()]);

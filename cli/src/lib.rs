@@ -5,10 +5,13 @@
 //! people, as JSON for programs. Nothing of the lake is linked in: what these commands can do, every client of the API
 //! can, and only with a right to it. The machine itself (environment, clock) is handed in by the program.
 
+mod account;
 mod bucket;
 mod client;
 mod connection;
 mod error;
+mod group;
+mod key;
 mod output;
 mod policy;
 mod profile;
@@ -16,6 +19,7 @@ mod profiles;
 mod secret;
 mod size;
 mod time;
+mod user;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -25,13 +29,17 @@ use std::sync::Arc;
 use clap::Subcommand;
 use kernel::Clock;
 
+pub use account::{AccountCommand, AccountFlags};
 pub use bucket::{BucketCommand, BucketFlags, QuotaBounds, QuotaCommand};
 pub use connection::ConnectionFlags;
 pub use error::{CliError, Result};
+pub use group::{GroupCommand, GroupFlags};
+pub use key::{KeyCommand, KeyFlags};
 pub use output::Output;
 pub use policy::{ImportFlags, PolicyCommand, PolicyFlags, ProveFlags, TableFault};
 pub use profile::{ProfileCommand, ProfileFlags, ProfileSetFlags};
 pub use time::{TimeCommand, TimeFlags};
+pub use user::{HeldCommand, ScopeFlags, UserCommand, UserFlags};
 
 /// Every variable of the environment that means something to a command.
 pub const VARIABLES: [&str; 15] = [
@@ -55,8 +63,14 @@ pub const VARIABLES: [&str; 15] = [
 /// The admin commands.
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
+    /// Accounts: tenants, each with buckets, users, groups and roles of its own.
+    Account(AccountFlags),
     /// Buckets of a running lake: what they hold, and how much they may hold.
     Bucket(BucketFlags),
+    /// Groups of users that may do the same.
+    Group(GroupFlags),
+    /// Access keys, and service accounts: keys that may do less than their owner.
+    Key(KeyFlags),
     /// Who may do what, as Cedar says it.
     Policy(PolicyFlags),
     /// Named connections: where a lake answers, and with which keys.
@@ -65,6 +79,8 @@ pub enum AdminCommand {
     Profile(ProfileFlags),
     /// The time as a lake knows it, and whether what opens at a date is on hold.
     Time(TimeFlags),
+    /// Users: who they are, what they may do, their passwords.
+    User(UserFlags),
 }
 
 /// What a command needs of the machine.
@@ -90,10 +106,14 @@ impl Surroundings {
 /// [`CliError`] says on one line what went wrong and, where there is something to do about it, what.
 pub async fn run(command: AdminCommand, surroundings: &Surroundings, out: &mut (dyn Write + Send)) -> Result<()> {
     let printed = match command {
+        AdminCommand::Account(flags) => account::run(flags, surroundings).await?,
         AdminCommand::Bucket(flags) => bucket::run(flags, surroundings).await?,
+        AdminCommand::Group(flags) => group::run(flags, surroundings).await?,
+        AdminCommand::Key(flags) => key::run(flags, surroundings).await?,
         AdminCommand::Policy(flags) => policy::run(flags, surroundings)?,
         AdminCommand::Profile(flags) => profile::run(flags, surroundings)?,
         AdminCommand::Time(flags) => time::run(flags, surroundings).await?,
+        AdminCommand::User(flags) => user::run(flags, surroundings).await?,
     };
     match out.write_all(printed.as_bytes()).and_then(|()| out.flush()) {
         // Whoever reads no further, as `head` does, has what it wanted.

@@ -185,6 +185,14 @@ pub(crate) fn read_public(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A whole text, readable by others or not.
+pub(crate) fn read_public_text(path: &Path) -> Result<String> {
+    String::from_utf8(read_public(path)?).map_err(|_| {
+        let source = io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8");
+        CliError::File { path: path.to_owned(), verb: "read", source }
+    })
+}
+
 /// Puts a file in the place of another: first whole, private and on disk under a name of its own, then renamed.
 fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(directory) = path.parent() {

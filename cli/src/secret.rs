@@ -64,8 +64,19 @@ fn first_line(text: &str, from: &str) -> Result<Secret> {
     Ok(Secret::new(line.to_owned()))
 }
 
-/// Reads a secret from stdin: asked for without showing it where a person sits there, else the first line.
+/// Reads a key from stdin.
 pub(crate) fn from_stdin(what: &str) -> Result<Secret> {
+    first_line(&line_of_stdin(what)?, "stdin")
+}
+
+/// Reads a password from stdin, which may hold whatever can be typed on one line.
+pub(crate) fn password_from_stdin(what: &str) -> Result<Secret> {
+    let line = line_of_stdin(what)?;
+    Ok(Secret::new(line.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Reads a line from stdin: asked for without showing it where a person sits there.
+fn line_of_stdin(what: &str) -> Result<Zeroizing<String>> {
     let unreadable = |error: io::Error| CliError::Secret { from: "stdin".to_owned(), reason: error.to_string() };
     let stdin = io::stdin();
     let mut line = Zeroizing::new(String::new());
@@ -81,7 +92,7 @@ pub(crate) fn from_stdin(what: &str) -> Result<Secret> {
     } else {
         stdin.lock().take(BYTES_MAX).read_line(&mut line).map_err(unreadable)?;
     }
-    first_line(&line, "stdin")
+    Ok(line)
 }
 
 /// The first line of a file that nobody else may read.

@@ -16,6 +16,7 @@ mod credentials;
 mod groups;
 mod keys;
 mod naming;
+mod passwords;
 mod policies;
 mod records;
 mod roles;
@@ -32,7 +33,7 @@ use storage::SessionKey;
 pub use credentials::{CredentialFault, Outside};
 pub use keys::{NewAccessKey, NewKey};
 pub use policies::{Holder, PolicyPlace};
-pub use records::{AccessKey, Account, Group, ManagedPolicy, PolicyVersion, Role, User};
+pub use records::{AccessKey, Account, Group, ManagedPolicy, Password, PolicyVersion, Powers, Role, User};
 pub use roles::NewRole;
 pub use sessions::{AssumeRole, Assumed, Session, SessionBounds};
 
@@ -78,6 +79,9 @@ pub enum IdentityFault {
     /// A value that cannot be.
     #[error("{0}")]
     Value(String),
+    /// Who types a name and a password is not told which of them is wrong.
+    #[error("the user name or the password is wrong")]
+    Password,
 }
 
 impl IdentityFault {
@@ -96,6 +100,8 @@ pub(crate) struct Identities {
     changing: tokio::sync::Mutex<()>,
     compiled: Compiled,
     session_key: std::sync::OnceLock<SessionKey>,
+    /// Places for those who try a password.
+    trials: tokio::sync::Semaphore,
 }
 
 impl Identities {
@@ -105,6 +111,7 @@ impl Identities {
             changing: tokio::sync::Mutex::default(),
             compiled: Compiled::default(),
             session_key: std::sync::OnceLock::new(),
+            trials: passwords::places(),
         }
     }
 

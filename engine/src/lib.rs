@@ -55,7 +55,8 @@ pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
 pub use history::{History, HistorySettings};
 pub use identity::{
     AccessKey, Account, AssumeRole, Assumed, CredentialFault, Group, Holder, IdentityFault, ManagedPolicy,
-    NewAccessKey, NewKey, NewRole, Outside, PolicyPlace, PolicyVersion, Role, Session, SessionBounds, User,
+    NewAccessKey, NewKey, NewRole, Outside, Password, PolicyPlace, PolicyVersion, Powers, Role, Session, SessionBounds,
+    User,
 };
 pub use request::{
     AsOf, Attributes, BatchMember, BatchRead, Body, BucketInfo, BucketUsage, Bytestream, CompleteUpload, Copied,

@@ -273,6 +273,7 @@ fn identity(fault: &IdentityFault) -> S3Error {
         IdentityFault::Limit { .. } => ("LimitExceeded", StatusCode::CONFLICT),
         IdentityFault::Policy(_) => ("MalformedPolicyDocument", StatusCode::BAD_REQUEST),
         IdentityFault::Value(_) => ("ValidationError", StatusCode::BAD_REQUEST),
+        IdentityFault::Password => ("AccessDenied", StatusCode::FORBIDDEN),
     };
     unlisted(code, status, fault)
 }

@@ -284,6 +284,13 @@ impl Engine {
         .await
     }
 
+    /// The ARN of the managed policy of that name; of one without a path, where there is none.
+    pub fn policy_arn(&self, account: AccountId, name: &str) -> String {
+        let roster = self.identities.roster();
+        let found = roster.of::<ManagedPolicy>(account, name);
+        found.map_or_else(|_| naming::arn(&account.to_string(), "policy", "/", name), ManagedPolicy::arn)
+    }
+
     /// A managed policy, and to how many it is attached.
     ///
     /// # Errors

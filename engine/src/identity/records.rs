@@ -75,6 +75,32 @@ pub struct User {
     /// What it may do.
     #[serde(default)]
     pub powers: Powers,
+    /// What it signs in with where people type names; none where it may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Password>,
+}
+
+/// What a password was made into, and how: enough to know it again, too little to tell it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Password {
+    /// 32 hex digits.
+    pub(super) salt: String,
+    /// 64 hex digits.
+    pub(super) hash: String,
+    /// Memory of a trial, in KiB.
+    pub(super) memory_kib: u32,
+    /// Passes over that memory.
+    pub(super) passes: u32,
+    /// When it was set, in milliseconds since 1970.
+    pub set_ms: i64,
+    /// Whether its user may do nothing with it but set another.
+    pub must_change: bool,
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Password").field("set_ms", &self.set_ms).finish_non_exhaustive()
+    }
 }
 
 /// A group.

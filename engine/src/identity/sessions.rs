@@ -256,6 +256,27 @@ impl Engine {
         self.begin(carried, seconds, USER_SESSION_SECONDS_MAX)
     }
 
+    /// Temporary keys of a user that has just shown who it is, bounded by `bound` besides the bounds it asks for.
+    pub(super) fn session_of_user(
+        &self,
+        user: &Principal,
+        bound: Option<&str>,
+        bounds: &SessionBounds<'_>,
+    ) -> Result<Session> {
+        let mut narrowed = self.narrowing(&self.identities.roster(), user.account, bounds)?;
+        narrowed.extend(bound.map(Arc::from));
+        let carried = Carried {
+            of: For::User { name: user.name.clone(), id: user.unique_id.clone() },
+            account: user.account.to_string(),
+            expires_ms: 0,
+            groups: BTreeSet::new(),
+            tags: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            narrowed,
+        };
+        self.begin(carried, bounds.seconds, USER_SESSION_SECONDS_MAX)
+    }
+
     /// Temporary keys for somebody whom a provider outside has let in, without a role: what it may do is said by the
     /// groups that its claims stand for.
     ///

@@ -55,6 +55,7 @@ impl Engine {
             tags: with,
             groups: Default::default(),
             powers: Powers::default(),
+            password: None,
         };
         self.change_identities(move |next| {
             next.now().find::<Account>(&user.account)?;
@@ -101,6 +102,9 @@ impl Engine {
             }
             if !user.groups.is_empty() {
                 return in_use("groups");
+            }
+            if user.password.is_some() {
+                return in_use("a password");
             }
             if !user.powers.inline.is_empty() || !user.powers.attached.is_empty() {
                 return in_use("policies");

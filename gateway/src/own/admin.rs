@@ -8,8 +8,11 @@
 //! `docs/openapi.json` describes the API for programs; it is served as it is committed, and a test holds it against the
 //! table.
 
+mod accounts;
 mod buckets;
+mod keys;
 mod time;
+mod users;
 
 use std::sync::Arc;
 
@@ -20,7 +23,7 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use kernel::Caller;
+use kernel::{AccountId, Caller, Timestamp};
 use percent_encoding::percent_decode_str;
 use s3s::{Body, S3Request, S3Response};
 use serde::Serialize;
@@ -29,7 +32,9 @@ use serde::de::DeserializeOwned;
 use crate::front::payload::{CONTENT_SHA256, Payload};
 use crate::front::query;
 use crate::s3_error::{Failure, Mistake};
+use crate::translate::time as time_text;
 use crate::virtual_host::Place;
+use users::Kind;
 
 /// Where the API begins.
 const ROOT: &str = "/_lake/admin/v1/";
@@ -112,6 +117,238 @@ const ROUTES: &[Route] = &[
         takes_document: false,
         answer: |asked| Box::pin(time::confirm(asked)),
     },
+    Route {
+        method: Method::GET,
+        path: "accounts",
+        operation: "ListAccounts",
+        query: &[],
+        takes_document: false,
+        answer: |asked| Box::pin(accounts::list(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "accounts",
+        operation: "CreateAccount",
+        query: &[],
+        takes_document: true,
+        answer: |asked| Box::pin(accounts::create(asked)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "accounts/{account}",
+        operation: "DeleteAccount",
+        query: &[],
+        takes_document: false,
+        answer: |asked| Box::pin(accounts::delete(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "users",
+        operation: "ListUsers",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::list(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "users",
+        operation: "CreateUser",
+        query: &["account"],
+        takes_document: true,
+        answer: |asked| Box::pin(users::create(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "users/{user}",
+        operation: "GetUser",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::get(asked)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "users/{user}",
+        operation: "DeleteUser",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::delete(asked)),
+    },
+    Route {
+        method: Method::PUT,
+        path: "users/{user}/password",
+        operation: "PutUserPassword",
+        query: &["account"],
+        takes_document: true,
+        answer: |asked| Box::pin(users::set_password(asked)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "users/{user}/password",
+        operation: "DeleteUserPassword",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::delete_password(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "groups",
+        operation: "ListGroups",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::list_groups(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "groups",
+        operation: "CreateGroup",
+        query: &["account"],
+        takes_document: true,
+        answer: |asked| Box::pin(users::create_group(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "groups/{group}",
+        operation: "GetGroup",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::get_group(asked)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "groups/{group}",
+        operation: "DeleteGroup",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::delete_group(asked)),
+    },
+    Route {
+        method: Method::PUT,
+        path: "groups/{group}/members/{user}",
+        operation: "AddUserToGroup",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::set_membership(asked, true)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "groups/{group}/members/{user}",
+        operation: "RemoveUserFromGroup",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::set_membership(asked, false)),
+    },
+    Route {
+        method: Method::GET,
+        path: "users/{user}/policies/{policy}",
+        operation: "GetUserPolicy",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::get_policy(asked, Kind::User)),
+    },
+    Route {
+        method: Method::PUT,
+        path: "users/{user}/policies/{policy}",
+        operation: "PutUserPolicy",
+        query: &["account"],
+        takes_document: true,
+        answer: |asked| Box::pin(users::put_policy(asked, Kind::User)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "users/{user}/policies/{policy}",
+        operation: "DeleteUserPolicy",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::delete_policy(asked, Kind::User)),
+    },
+    Route {
+        method: Method::PUT,
+        path: "users/{user}/attached/{policy}",
+        operation: "AttachUserPolicy",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::set_attached(asked, Kind::User, true)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "users/{user}/attached/{policy}",
+        operation: "DetachUserPolicy",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::set_attached(asked, Kind::User, false)),
+    },
+    Route {
+        method: Method::GET,
+        path: "groups/{group}/policies/{policy}",
+        operation: "GetGroupPolicy",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::get_policy(asked, Kind::Group)),
+    },
+    Route {
+        method: Method::PUT,
+        path: "groups/{group}/policies/{policy}",
+        operation: "PutGroupPolicy",
+        query: &["account"],
+        takes_document: true,
+        answer: |asked| Box::pin(users::put_policy(asked, Kind::Group)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "groups/{group}/policies/{policy}",
+        operation: "DeleteGroupPolicy",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::delete_policy(asked, Kind::Group)),
+    },
+    Route {
+        method: Method::PUT,
+        path: "groups/{group}/attached/{policy}",
+        operation: "AttachGroupPolicy",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::set_attached(asked, Kind::Group, true)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "groups/{group}/attached/{policy}",
+        operation: "DetachGroupPolicy",
+        query: &["account"],
+        takes_document: false,
+        answer: |asked| Box::pin(users::set_attached(asked, Kind::Group, false)),
+    },
+    Route {
+        method: Method::GET,
+        path: "keys",
+        operation: "ListAccessKeys",
+        query: &["account", "user"],
+        takes_document: false,
+        answer: |asked| Box::pin(keys::list(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "keys",
+        operation: "CreateAccessKey",
+        query: &["account", "user"],
+        takes_document: true,
+        answer: |asked| Box::pin(keys::create(asked)),
+    },
+    Route {
+        method: Method::PUT,
+        path: "keys/{accessKey}",
+        operation: "UpdateAccessKey",
+        query: &["account", "user"],
+        takes_document: true,
+        answer: |asked| Box::pin(keys::set(asked)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "keys/{accessKey}",
+        operation: "DeleteAccessKey",
+        query: &["account", "user"],
+        takes_document: false,
+        answer: |asked| Box::pin(keys::delete(asked)),
+    },
 ];
 
 /// A request as its route sees it.
@@ -134,6 +371,14 @@ impl Asked<'_> {
         self.query.iter().find(|(given, _)| *given == name).map(|(_, value)| value.as_str())
     }
 
+    /// The account that is meant: the caller's, unless another is named.
+    fn account(&self) -> Result<AccountId, Mistake> {
+        match self.parameter("account") {
+            Some(text) => account(text),
+            None => Ok(self.caller.account().unwrap_or(AccountId::HOME)),
+        }
+    }
+
     /// The document; a field that it should not have is refused by name.
     fn document<T: DeserializeOwned>(&self) -> Result<T, Mistake> {
         serde_json::from_slice(&self.document).map_err(|error| Mistake::Json(error.to_string()))
@@ -153,6 +398,16 @@ impl Told {
         let written = serde_json::to_vec(document);
         Ok(Self::Document(written.map_err(|_| engine::Error::Bug("an answer that is no JSON"))?.into()))
     }
+}
+
+/// An account as it was typed.
+fn account(text: &str) -> Result<AccountId, Mistake> {
+    text.parse().map_err(|_| Mistake::Request(format!("an account is named by twelve digits, not `{text}`")))
+}
+
+/// An instant of a document, from milliseconds since 1970.
+fn instant(at_ms: i64) -> String {
+    time_text::rfc_3339(Timestamp::from_millis(at_ms))
 }
 
 /// Whether a request is for administrators. Where the host names a bucket, `_lake/admin/…` is a key like any other.

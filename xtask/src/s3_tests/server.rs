@@ -23,6 +23,27 @@ impl Keys {
     }
 }
 
+/// Whom the suite knows.
+const ROLES: [&str; 6] = ["s3 main", "s3 alt", "s3 tenant", "iam", "iam root", "iam alt root"];
+
+/// An account as `twinlake account create` tells it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Made {
+    account: String,
+    name: String,
+    canonical_id: String,
+    root_key: RootKey,
+}
+
+/// The keys of its root.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RootKey {
+    access_key: String,
+    secret_key: String,
+}
+
 /// An endpoint that the suite is run against.
 pub(super) struct Target {
     endpoint: String,
@@ -73,38 +94,21 @@ impl Target {
         &self.endpoint
     }
 
-    /// The id of root as an owner, asked of the endpoint through the suite's own client.
-    pub(super) fn owner(&self, python: &Path) -> Result<String> {
-        const ASK: &str = "import os, boto3; \
-            s3 = boto3.client('s3', endpoint_url=os.environ['ENDPOINT'], region_name='us-east-1', verify=False); \
-            print(s3.list_buckets()['Owner']['ID'])";
-        let mut command = Command::new(python);
-        command.args(["-W", "ignore", "-c", ASK]).env("ENDPOINT", &self.endpoint);
-        command.env("AWS_ACCESS_KEY_ID", &self.keys.access_key).env("AWS_SECRET_ACCESS_KEY", &self.keys.secret_key);
-        output_of(&mut command).map(|printed| printed.trim().to_owned())
+    /// Makes an account, as an operator would.
+    fn account(&self, program: &Path, role: &str) -> Result<Made> {
+        let mut command = Command::new(program);
+        // Names are unique, also where the suite was run before.
+        let name = format!("{}-{}", role.replace(' ', "-"), std::process::id());
+        command.args(["account", "create", &name, "--output", "json", "--endpoint", &self.endpoint]);
+        command.env("TWINLAKE_ACCESS_KEY", &self.keys.access_key).env("TWINLAKE_SECRET_KEY", &self.keys.secret_key);
+        let wrong = |error: serde_json::Error| ChoreError::Syntax { what: name.clone(), reason: error.to_string() };
+        serde_json::from_str(&output_of(&mut command)?).map_err(wrong)
     }
 
-    /// The suite's configuration: root in every role.
-    pub(super) fn configuration(&self, owner: &str) -> Result<String> {
-        let wrong =
-            || ChoreError::Syntax { what: self.endpoint.clone(), reason: "it is no http(s)://host:port".to_owned() };
-        let (scheme, authority) = self.endpoint.split_once("://").ok_or_else(wrong)?;
-        let (host, port) = authority.rsplit_once(':').ok_or_else(wrong)?;
-        let is_secure = scheme == "https";
-        let mut text = format!(
-            "[DEFAULT]\nhost = {host}\nport = {port}\nis_secure = {is_secure}\nssl_verify = False\n\n\
-             [fixtures]\nbucket prefix = tl-{{random}}-\niam name prefix = s3-tests-\niam path prefix = /s3-tests/\n"
-        );
-        for role in ["s3 main", "s3 alt", "s3 tenant", "iam", "iam root", "iam alt root"] {
-            // Writing to a String does not fail.
-            let _ = write!(
-                text,
-                "\n[{role}]\ndisplay_name = root\nuser_id = {owner}\nemail = root@example.com\napi_name = us-east-1\n\
-                 access_key = {}\nsecret_key = {}\ntenant = root\n",
-                self.keys.access_key, self.keys.secret_key
-            );
-        }
-        Ok(text)
+    /// The suite's configuration: each of its roles is the root of an account of its own.
+    pub(super) fn configuration(&self, program: &Path) -> Result<String> {
+        let made = ROLES.iter().map(|role| Ok((*role, self.account(program, role)?)));
+        configuration(&self.endpoint, &made.collect::<Result<Vec<_>>>()?)
     }
 
     /// Fails if the server did not live to the end of the run.
@@ -118,17 +122,44 @@ impl Target {
     }
 }
 
+fn configuration(endpoint: &str, accounts: &[(&str, Made)]) -> Result<String> {
+    let wrong = || ChoreError::Syntax { what: endpoint.to_owned(), reason: "it is no http(s)://host:port".to_owned() };
+    let (scheme, authority) = endpoint.split_once("://").ok_or_else(wrong)?;
+    let (host, port) = authority.rsplit_once(':').ok_or_else(wrong)?;
+    let is_secure = scheme == "https";
+    let mut text = format!(
+        "[DEFAULT]\nhost = {host}\nport = {port}\nis_secure = {is_secure}\nssl_verify = False\n\n\
+         [fixtures]\nbucket prefix = tl-{{random}}-\niam name prefix = s3-tests-\niam path prefix = /s3-tests/\n"
+    );
+    for (role, Made { account, name, canonical_id, root_key }) in accounts {
+        // Writing to a String does not fail.
+        let _ = write!(
+            text,
+            "\n[{role}]\ndisplay_name = {name}\nuser_id = {canonical_id}\nemail = {name}@example.com\n\
+             api_name = us-east-1\naccess_key = {}\nsecret_key = {}\ntenant = {account}\n",
+            root_key.access_key, root_key.secret_key
+        );
+    }
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_suite_is_told_where_and_as_whom() {
-        let keys = || Keys { access_key: "A".to_owned(), secret_key: "S".to_owned() };
-        let text = Target::elsewhere("https://[::1]:9000/", keys()).configuration("O").expect("a URL");
+        let made = |name: &str| Made {
+            account: "123456789012".to_owned(),
+            name: name.to_owned(),
+            canonical_id: "C".to_owned(),
+            root_key: RootKey { access_key: "A".to_owned(), secret_key: "S".to_owned() },
+        };
+        let accounts = ROLES.map(|role| (role, made(role)));
+        let text = configuration("https://[::1]:9000", &accounts).expect("a URL");
         assert!(text.contains("host = [::1]\nport = 9000\nis_secure = true\n"), "{text}");
-        assert_eq!(text.matches("user_id = O\n").count(), 6);
+        assert_eq!(text.matches("user_id = C\n").count(), 6);
         assert_eq!(text.matches("access_key = A\nsecret_key = S\n").count(), 6);
-        assert!(Target::elsewhere("127.0.0.1:9000", keys()).configuration("O").is_err());
+        assert!(configuration("127.0.0.1:9000", &[]).is_err());
     }
 }

@@ -1,0 +1,202 @@
+//! Passwords of users: argon2id records, tried slowly and few at a time.
+//!
+//! A password opens a session and nothing else. Trying one costs 19 MiB and some 20 ms on a blocking thread; two are tried
+//! at once, so that guessing takes neither the memory nor the cores of the lake. A name that is not there is tried as long
+//! as one that is.
+//!
+//! Source: RFC 9106; OWASP Password Storage Cheat Sheet (19 MiB, two passes, one lane); NIST SP 800-63B, 5.1.1.
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use kernel::{AccountId, Caller, PrincipalKind};
+use policy::Action;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use super::accounts::hex;
+use super::credentials::user_principal;
+use super::keys::unhex;
+use super::records::{Password, User};
+use super::{Assumed, IdentityFault, SessionBounds};
+use crate::{Engine, Error, Result};
+
+const CHARS_MIN: usize = 12;
+const CHARS_MAX: usize = 128;
+const MEMORY_KIB: u32 = 19 << 10;
+const PASSES: u32 = 2;
+const HASH_BYTES: usize = 32;
+/// Trials at once.
+const TRIALS: usize = 2;
+/// What somebody may do whose password must be changed.
+const CHANGE_ONLY: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:ChangePassword","Resource":"*"}}"#;
+
+pub(super) fn places() -> Semaphore {
+    Semaphore::new(TRIALS)
+}
+
+/// What a password becomes.
+fn hash(password: &str, salt: &[u8], memory_kib: u32, passes: u32) -> Result<[u8; HASH_BYTES]> {
+    let damaged = |_| Error::Bug("a password that cannot be hashed");
+    let params = Params::new(memory_kib, passes, 1, Some(HASH_BYTES)).map_err(damaged)?;
+    let mut hash = [0; HASH_BYTES];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(password.as_bytes(), salt, &mut hash)
+        .map_err(damaged)?;
+    Ok(hash)
+}
+
+/// Whether two hashes are the same, in a time that does not tell where they differ.
+fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
+}
+
+fn check_length(password: &str) -> std::result::Result<(), IdentityFault> {
+    let chars = password.chars().count();
+    match (CHARS_MIN..=CHARS_MAX).contains(&chars) {
+        true => Ok(()),
+        false => Err(IdentityFault::Value(format!("a password has {CHARS_MIN} to {CHARS_MAX} characters"))),
+    }
+}
+
+impl Engine {
+    /// Hashes on a blocking thread, a few at a time.
+    async fn hash_password(&self, password: &str, salt: Vec<u8>, cost: (u32, u32)) -> Result<[u8; HASH_BYTES]> {
+        let place = self.identities.trials.acquire().await.map_err(|_| Error::Bug("no place to try a password"))?;
+        let password = Zeroizing::new(password.to_owned());
+        #[expect(clippy::disallowed_methods, reason = "20 ms of one core, two at once")]
+        let job = tokio::task::spawn_blocking(move || hash(&password, &salt, cost.0, cost.1));
+        let hashed = job.await.map_err(|_| Error::Bug("hashing a password ended early"))?;
+        drop(place);
+        hashed
+    }
+
+    async fn new_password(&self, password: &str, must_change: bool) -> Result<Password> {
+        check_length(password)?;
+        let salt: [u8; 16] = self.entropy.array();
+        let hashed = self.hash_password(password, salt.to_vec(), (MEMORY_KIB, PASSES)).await?;
+        Ok(Password {
+            salt: hex(&salt),
+            hash: hex(&hashed),
+            memory_kib: MEMORY_KIB,
+            passes: PASSES,
+            set_ms: self.clock.now().as_millis(),
+            must_change,
+        })
+    }
+
+    /// Gives a user a password of 12 to 128 characters, in the place of the one it has. With `must_change` it is good for
+    /// setting another and nothing else.
+    ///
+    /// # Errors
+    /// `Identity` where there is no such user or the password is too short or too long; `Denied`, `Unavailable`.
+    pub async fn set_password(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        name: &str,
+        password: &str,
+        must_change: bool,
+    ) -> Result<User> {
+        let roster = self.identities.roster();
+        let has_one = roster.of::<User>(account, name).is_ok_and(|user| user.password.is_some());
+        let action = if has_one { Action::UpdateLoginProfile } else { Action::CreateLoginProfile };
+        self.permit_user(caller, action, &roster, account, name)?;
+        let new = self.new_password(password, must_change).await?;
+        self.put_password(account, name, Some(new)).await
+    }
+
+    /// Takes a user's password away. Sessions that were begun with it go on until they end.
+    ///
+    /// # Errors
+    /// `Identity` where there is no such user or it has none; `Denied`, `Unavailable`.
+    pub async fn delete_password(&self, caller: &Caller, account: AccountId, name: &str) -> Result<()> {
+        let roster = self.identities.roster();
+        let user = self.permit_user(caller, Action::DeleteLoginProfile, &roster, account, name)?;
+        if user.password.is_none() {
+            return Err(IdentityFault::missing("password of the user", name).into());
+        }
+        self.put_password(account, name, None).await.map(drop)
+    }
+
+    /// Sets the caller's own password. Who changes it shows the old one.
+    ///
+    /// # Errors
+    /// `Identity` where the old one is wrong, the new one cannot be or the caller is no user; `Denied`, `Unavailable`.
+    pub async fn change_password(&self, caller: &Caller, old: &str, new: &str) -> Result<()> {
+        let own = caller.principal().filter(|own| own.kind == PrincipalKind::User);
+        let Some(own) = own else {
+            return Err(IdentityFault::Value("only users have a password to change".to_owned()).into());
+        };
+        self.permit_user(caller, Action::ChangePassword, &self.identities.roster(), own.account, &own.name)?;
+        self.try_password(own.account, &own.name, old).await?;
+        let new = self.new_password(new, false).await?;
+        self.put_password(own.account, &own.name, Some(new)).await.map(drop)
+    }
+
+    async fn put_password(&self, account: AccountId, name: &str, password: Option<Password>) -> Result<User> {
+        self.change_identities(|next| {
+            let user = User { password, ..next.now().of::<User>(account, name)?.clone() };
+            next.put(user.clone())?;
+            Ok(user)
+        })
+        .await
+    }
+
+    /// The user that a name and a password belong to.
+    async fn try_password(&self, account: AccountId, name: &str, password: &str) -> Result<User> {
+        let user = self.identities.roster().of::<User>(account, name).ok().cloned();
+        let known = user.as_ref().and_then(|user| user.password.as_ref());
+        let wanted = known.and_then(|known| Some((unhex(&known.salt)?, unhex(&known.hash)?)));
+        // Who is not there is tried as well, and as long.
+        let salt = wanted.as_ref().map_or_else(|| vec![0; 16], |(salt, _)| salt.clone());
+        let cost = known.map_or((MEMORY_KIB, PASSES), |known| (known.memory_kib, known.passes));
+        let tried: String = password.chars().take(CHARS_MAX + 1).collect();
+        let hashed = self.hash_password(&tried, salt, cost).await?;
+        let is_it = wanted.is_some_and(|(_, wanted)| are_equal(&wanted, &hashed));
+        user.filter(|_| is_it).ok_or_else(|| IdentityFault::Password.into())
+    }
+
+    /// Temporary keys of a user, for its name and password. `name` is that of a user of the first account, or
+    /// `ACCOUNT/NAME`.
+    ///
+    /// # Errors
+    /// `Identity` where name or password are wrong, or a bound cannot be.
+    pub async fn login(&self, name: &str, password: &str, bounds: &SessionBounds<'_>) -> Result<Assumed> {
+        let elsewhere = name.split_once('/').and_then(|(account, name)| Some((account.parse().ok()?, name)));
+        let (account, name) = elsewhere.unwrap_or((AccountId::HOME, name));
+        let user = self.try_password(account, name, password).await?;
+        let principal = user_principal(&user);
+        let must_change = user.password.as_ref().is_some_and(|password| password.must_change);
+        let bound = must_change.then_some(CHANGE_ONLY);
+        let session = self.session_of_user(&principal, bound, bounds)?;
+        Ok(Assumed { session, arn: principal.arn, id: principal.unique_id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_those_of_the_reference() {
+        // Source: argon2-cffi, which binds the reference implementation: argon2id, 19,456 KiB, two passes, one lane.
+        let hashed = hash("password", b"somesaltsomesalt", MEMORY_KIB, PASSES).expect("a hash");
+        assert_eq!(hex(&hashed), "2b5dc4054886ec957ef59c73b661c54dd6fb274590b278f657c6d96aac8fa6d1");
+        assert!(are_equal(&hashed, &hashed) && !are_equal(&hashed, &hashed[1..]));
+        let other = hash("passwore", b"somesaltsomesalt", MEMORY_KIB, PASSES).expect("a hash");
+        assert!(!are_equal(&hashed, &other));
+    }
+
+    #[test]
+    fn passwords_are_neither_short_nor_endless() {
+        for (password, is_one) in [
+            ("", false),
+            ("eleven char", false),
+            ("twelve chars", true),
+            ("å".repeat(128).as_str(), true),
+            ("x".repeat(129).as_str(), false),
+        ] {
+            assert_eq!(check_length(password).is_ok(), is_one, "{password}");
+        }
+    }
+}
