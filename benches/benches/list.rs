@@ -106,7 +106,15 @@ impl Lake {
     async fn delete(&self, bucket: &Bucket, number: u64) -> Result<(), metadata::CatalogError> {
         let (key, condition) = (key(number), WriteCondition::default());
         let marker = VersionId::random(&self.entropy);
-        let deletion = Deletion { key: &key, name: None, marker, now: NOW, condition: &condition, by: "bench" };
+        let deletion = Deletion {
+            key: &key,
+            name: None,
+            marker,
+            now: NOW,
+            condition: &condition,
+            release: kernel::Release::NONE,
+            by: "bench",
+        };
         self.catalog.delete(bucket, deletion).await.map(drop)
     }
 

@@ -1,7 +1,7 @@
 //! Deleting: a key, which in a versioned bucket writes a marker, or one version for good.
 
 use futures::stream::{self, StreamExt};
-use kernel::{Caller, VersionId};
+use kernel::{Caller, Release, VersionId};
 use metadata::Deletion;
 use policy::Action;
 
@@ -31,6 +31,7 @@ impl Engine {
                 marker: VersionId::random(&*self.entropy),
                 now: self.clock.now(),
                 condition: &delete.condition,
+                release: Release { at: self.time.opening(), bypass_governance: false },
                 by,
             };
             self.catalog.delete(&facts, deletion).await

@@ -2,7 +2,7 @@
 //! gateway translates all of them, in one place.
 
 use kernel::settings::QuotaExceeded;
-use kernel::{ChecksumAlgorithm, ETag, ObjectKey, Timestamp, VersionName};
+use kernel::{ChecksumAlgorithm, ETag, Lock, ObjectKey, Timestamp, VersionName};
 
 /// What was asked for and is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub enum Unmet {
     Header(&'static str),
     /// The bucket still holds versions.
     BucketNotEmpty,
+    /// A bucket that locks objects keeps all versions and its lock, and only one that keeps all versions can begin to.
+    LockStays,
 }
 
 /// What is wrong with a request.
@@ -109,6 +111,9 @@ pub enum Fault {
         /// When it was written.
         modified: Timestamp,
     },
+    /// A version is to be retained or held in a bucket that does not lock objects.
+    #[error("the bucket is missing an Object Lock configuration")]
+    LocksNothing,
     /// The body is to be text, and is not UTF-8.
     #[error("the body is not UTF-8 text")]
     NotText,
@@ -157,6 +162,9 @@ pub enum Error {
     /// Something about identities was not done.
     #[error(transparent)]
     Identity(#[from] crate::IdentityFault),
+    /// The version, or its retention, is locked.
+    #[error("locked: {0}")]
+    Locked(#[from] Lock),
     /// A precondition does not hold.
     #[error("precondition: {0:?}")]
     Precondition(Unmet),

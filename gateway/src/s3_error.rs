@@ -246,6 +246,10 @@ fn from_engine(error: engine::Error) -> S3Error {
         Error::AlreadyExists(Existing::OwnBucket) => S3Error::new(S3ErrorCode::BucketAlreadyOwnedByYou),
         Error::Denied(_) => S3Error::new(S3ErrorCode::AccessDenied),
         Error::Identity(fault) => identity(&fault),
+        Error::Locked(lock) => S3Error::with_message(
+            S3ErrorCode::AccessDenied,
+            format!("access is denied because the object is protected by Object Lock: {lock}"),
+        ),
         Error::Precondition(unmet) => precondition(unmet),
         Error::Invalid(fault) => invalid(&fault),
         Error::TooLarge { max } => S3Error::with_message(
@@ -314,6 +318,10 @@ fn precondition(unmet: Unmet) -> S3Error {
             format!("at least one of the preconditions you specified did not hold: {header}"),
         ),
         Unmet::BucketNotEmpty => S3Error::new(S3ErrorCode::BucketNotEmpty),
+        Unmet::LockStays => S3Error::with_message(
+            S3ErrorCode::InvalidBucketState,
+            "a bucket with Object Lock keeps it, and its versioning can only be enabled",
+        ),
     }
 }
 
@@ -338,7 +346,7 @@ fn invalid(fault: &Fault) -> S3Error {
         }
         Fault::NotText => return unlisted("UnsupportedMediaType", StatusCode::UNSUPPORTED_MEDIA_TYPE, fault),
         Fault::AnnotationsFull { .. } => return unlisted("AnnotationLimitExceeded", StatusCode::BAD_REQUEST, fault),
-        Fault::Request(_) => S3ErrorCode::InvalidRequest,
+        Fault::LocksNothing | Fault::Request(_) => S3ErrorCode::InvalidRequest,
         Fault::Argument { .. } => S3ErrorCode::InvalidArgument,
     };
     S3Error::with_message(code, legible::told(fault.to_string()))

@@ -36,7 +36,7 @@ pub use object::{
     Versioning,
 };
 pub use protection::{
-    DefaultRetention, Embargo, EmbargoLift, EmbargoListing, EmbargoRule, ObjectLock, Period, Protection, Retention,
-    RetentionMode,
+    DefaultRetention, Embargo, EmbargoLift, EmbargoListing, EmbargoRule, Lock, ObjectLock, Period, Protection, Release,
+    Retention, RetentionMode,
 };
 pub use time::{Clock, Timestamp};

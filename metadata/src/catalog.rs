@@ -14,6 +14,7 @@
 mod annotations;
 mod bucket_cache;
 mod buckets;
+mod calendar;
 mod changes;
 mod delete;
 mod documents;
@@ -39,6 +40,7 @@ use crate::key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError
 use crate::keys;
 
 use bucket_cache::BucketCache;
+pub use calendar::{CalendarEntry, CalendarScan, Turning};
 pub use documents::{DocumentEdit, DocumentKind};
 pub(crate) use error::Place;
 pub use error::{CatalogError, NoPast, Result};

@@ -221,6 +221,36 @@ pub(crate) fn pins_from(at: Timestamp) -> Range {
     (pin(at), until)
 }
 
+/// `calendar`: the row of what happens to the version that comes with the change which commits it. Behind the instant
+/// and what happens at it stands the place of the version in `versions`.
+pub(crate) fn calendar_stamped(at: Timestamp, what: u8, bucket: BucketId, key: &ObjectKey) -> Stamped {
+    let place = newest_marker(bucket, key);
+    stamped(joined([&instant(at).to_be_bytes(), &[what], &place]), true)
+}
+
+/// `calendar`: everything from an instant on and before another.
+pub(crate) fn calendar(from: Timestamp, until: Timestamp) -> Range {
+    (instant(from).to_be_bytes().to_vec(), instant(until).to_be_bytes().to_vec())
+}
+
+/// A row of `calendar`, taken apart.
+pub(crate) struct CalendarPlace<'a> {
+    pub(crate) at: Timestamp,
+    pub(crate) what: u8,
+    pub(crate) bucket: BucketId,
+    pub(crate) key: &'a str,
+    pub(crate) sequence: Sequence,
+}
+
+/// Takes a key of `calendar` apart.
+pub(crate) fn split_calendar(row: &[u8]) -> Option<CalendarPlace<'_>> {
+    let (at, rest) = row.split_at_checked(8)?;
+    let (what, place) = rest.split_first()?;
+    let (key, sequence) = split_version(place)?;
+    let at = i64::try_from(u64::from_be_bytes(at.try_into().ok()?)).ok()?;
+    Some(CalendarPlace { at: Timestamp::from_millis(at), what: *what, bucket: bucket_of(place)?, key, sequence })
+}
+
 /// The first place of the key that a row of a family by bucket and key belongs to: in front of all its rows.
 pub(crate) fn start_of(bucket: BucketId, key: &str) -> Vec<u8> {
     joined([&bucket.0.to_be_bytes(), key.as_bytes()])
@@ -415,8 +445,23 @@ mod tests {
         }
 
         #[test]
+        fn the_calendar_stands_by_instant(a in key(), b in key(), x in 0..i64::MAX, y in 0..i64::MAX, bits: u64) {
+            let [earlier, later] = [x.min(y), x.max(y)].map(Timestamp::from_millis);
+            let sequence = Sequence::from_bits(bits);
+            let row = |at, key| calendar_stamped(at, 2, BucketId(7), key).fill(sequence);
+            prop_assert!(earlier == later || row(earlier, &a) < row(later, &b));
+            let (from, until) = calendar(earlier, later);
+            prop_assert_eq!(from <= row(earlier, &a) && row(earlier, &a) < until, earlier < later);
+            prop_assert!(row(later, &b) >= until);
+            let row = row(later, &b);
+            let place = split_calendar(&row).expect("a row of the calendar");
+            prop_assert_eq!((place.at, place.what, place.bucket), (later, 2, BucketId(7)));
+            prop_assert_eq!((place.key, place.sequence), (b.as_str(), sequence));
+        }
+
+        #[test]
         fn bytes_from_outside_are_taken_apart_or_refused(row: Vec<u8>) {
-            let _ = split_annotation(&row);
+            let _ = (split_annotation(&row), split_calendar(&row).map(|place| place.at));
             let _ = (split_removal(&row), split_mark(&row), bucket_of(&row));
             let _ = (split_object(&row), split_version(&row), split_upload(&row), split_sequence(&row), split_listed_part(&row));
         }

@@ -12,8 +12,9 @@ mod record;
 pub mod rocks;
 
 pub use catalog::{
-    Amended, Amendment, Annotated, AnnotationScan, Bucket, BucketCounters, Catalog, CatalogError, Change, Completion,
-    Deletion, DeletionDone, DocumentEdit, DocumentKind, Grave, Listing, NewAnnotation, NewBucket, NewPart, NewVersion,
-    NoPast, ObjectScan, Past, PastListing, Replaced, Row, Unlinked, Upload, UploadScan, VersionScan, What,
+    Amended, Amendment, Annotated, AnnotationScan, Bucket, BucketCounters, CalendarEntry, CalendarScan, Catalog,
+    CatalogError, Change, Completion, Deletion, DeletionDone, DocumentEdit, DocumentKind, Grave, Listing,
+    NewAnnotation, NewBucket, NewPart, NewVersion, NoPast, ObjectScan, Past, PastListing, Replaced, Row, Turning,
+    Unlinked, Upload, UploadScan, VersionScan, What,
 };
 pub use key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError, Stamped, Step, Visit, gather};

@@ -9,6 +9,7 @@
 mod access;
 mod annotation;
 mod bucket;
+mod calendar;
 mod change;
 mod checksum;
 mod content;
@@ -24,6 +25,7 @@ use prost::Message;
 
 pub(crate) use annotation::{annotation, annotation_extent, annotation_row};
 pub(crate) use bucket::{bucket, bucket_row};
+pub(crate) use calendar::{calendar, calendar_row};
 pub(crate) use change::{change, change_row, change_time};
 pub(crate) use content::{part, part_row, placements, placements_row};
 pub(crate) use grave::{grave, grave_row, removal, removal_row};

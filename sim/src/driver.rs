@@ -229,7 +229,10 @@ fn refusal(error: &Error) -> Answer {
         Error::Precondition(Unmet::BucketNotEmpty) => Refusal::BucketNotEmpty,
         Error::TooLarge { .. } => Refusal::TooLarge,
         Error::Invalid(fault) => fault_refusal(fault),
-        Error::Denied(_)
+        // Nothing is locked in these worlds.
+        Error::Locked(_)
+        | Error::Precondition(Unmet::LockStays)
+        | Error::Denied(_)
         | Error::QuotaExceeded(_)
         | Error::Busy
         | Error::Unavailable { .. }
@@ -251,7 +254,9 @@ fn fault_refusal(fault: &Fault) -> Refusal {
         Fault::PartTooSmall { number, .. } => Refusal::PartTooSmall(*number),
         Fault::Marker { version, .. } => Refusal::Marker(*version),
         Fault::NotText => Refusal::NotText,
-        Fault::AnnotationsFull { .. } | Fault::Request(_) | Fault::Argument { .. } => Refusal::Senseless,
+        Fault::AnnotationsFull { .. } | Fault::LocksNothing | Fault::Request(_) | Fault::Argument { .. } => {
+            Refusal::Senseless
+        }
     }
 }
 

@@ -14,12 +14,17 @@ use crate::keys::{self, Count};
 use crate::record::{self, Malformed};
 
 impl Catalog {
-    /// Makes a bucket with all it begins with, in one change. Its id was never another bucket's.
+    /// Makes a bucket with all it begins with, in one change. Its id was never another bucket's. One that locks objects
+    /// keeps versions from the beginning.
     ///
     /// # Errors
     /// [`CatalogError::BucketExists`], [`CatalogError::Contended`], [`CatalogError::Map`].
     pub async fn create_bucket(&self, new: NewBucket<'_>) -> Result<Arc<Bucket>> {
         let NewBucket { name, owner, region, tags, settings, now, by } = new;
+        let versioning = match settings.object_lock {
+            Some(_) => Versioning::Enabled,
+            None => Versioning::Unversioned,
+        };
         let settings = Arc::new(settings);
         let _id_is_taken = self.locks.creation().await;
         for _ in 0..ATTEMPTS {
@@ -37,7 +42,7 @@ impl Catalog {
                 owner,
                 region: region.clone(),
                 created: now,
-                versioning: Versioning::Unversioned,
+                versioning,
                 tags: tags.clone(),
                 settings: Arc::clone(&settings),
                 versioned_since: None,
@@ -52,6 +57,7 @@ impl Catalog {
                 Ok(sequence) => {
                     bucket.revision = sequence;
                     bucket.row = record::bucket_row(&bucket).fill(sequence).into();
+                    bucket.versioned_since = Some(sequence).filter(|_| versioning != Versioning::Unversioned);
                     return Ok(Arc::new(bucket));
                 }
                 Err(KeyValueError::Conflict { .. }) => {}
@@ -139,7 +145,8 @@ impl Catalog {
     /// Sets whether the bucket keeps versions.
     ///
     /// # Errors
-    /// [`CatalogError::VersioningStays`] where it was ever enabled and would be unset; [`CatalogError::BucketGone`],
+    /// [`CatalogError::VersioningStays`] where it was ever enabled and would be unset, [`CatalogError::LockStays`] where
+    /// the bucket locks objects and would no longer keep all their versions; [`CatalogError::BucketGone`],
     /// [`CatalogError::Map`].
     pub async fn set_versioning(
         &self,
@@ -150,6 +157,9 @@ impl Catalog {
     ) -> Result<Sequence> {
         if versioning == Versioning::Unversioned && bucket.versioning != Versioning::Unversioned {
             return Err(CatalogError::VersioningStays);
+        }
+        if versioning != Versioning::Enabled && bucket.settings.object_lock.is_some() {
+            return Err(CatalogError::LockStays);
         }
         let change = Change { versioning: Some(versioning), ..Change::of_bucket(What::VersioningSet, bucket, now, by) };
         self.alter(Draft::new(bucket, now), bucket, &Bucket { versioning, ..bucket.clone() }, &change).await
@@ -167,8 +177,14 @@ impl Catalog {
     /// Replaces a setting of the bucket, or takes it away.
     ///
     /// # Errors
-    /// [`CatalogError::BucketGone`], [`CatalogError::Map`].
+    /// [`CatalogError::LockStays`] where the lock of a bucket's objects would be taken away, or given to a bucket that
+    /// does not keep all their versions; [`CatalogError::BucketGone`], [`CatalogError::Map`].
     pub async fn set_bucket(&self, bucket: &Bucket, setting: Setting, now: Timestamp, by: &str) -> Result<Sequence> {
+        if let Setting::ObjectLock(lock) = &setting
+            && (lock.is_none() || bucket.versioning != Versioning::Enabled)
+        {
+            return Err(CatalogError::LockStays);
+        }
         let name = setting.name();
         let place = keys::setting(bucket.id, record::setting_code(name));
         let mut draft = Draft::new(bucket, now);
@@ -260,7 +276,9 @@ fn counters(bucket: BucketId, rows: [Option<Bytes>; Count::ALL.len()]) -> Result
 /// The batch that makes a bucket which took its id from `next`.
 fn creation(bucket: &Bucket, next: Bytes, place: Vec<u8>, now: Timestamp, by: &str) -> Batch {
     let following = Bytes::copy_from_slice(&(bucket.id.0 + 1).to_be_bytes());
-    let change = Change { tags: bucket.tags.clone(), ..Change::of_bucket(What::BucketCreated, bucket, now, by) };
+    let versioning = Some(bucket.versioning).filter(|versioning| *versioning != Versioning::Unversioned);
+    let change =
+        Change { tags: bucket.tags.clone(), versioning, ..Change::of_bucket(What::BucketCreated, bucket, now, by) };
     let change = record::change_row(&change);
     let setting = |name| {
         let row = record::setting_row(&bucket.settings.get(name))?;

@@ -24,7 +24,9 @@ impl Catalog {
     /// there succeeds and changes nothing, except that a marker is made over any key.
     ///
     /// # Errors
-    /// [`CatalogError::BucketGone`], [`CatalogError::Condition`], [`CatalogError::Contended`], [`CatalogError::Map`].
+    /// [`CatalogError::Locked`] where the version that would go is locked, and `release` does not free it when the
+    /// deletion takes effect; [`CatalogError::BucketGone`], [`CatalogError::Condition`], [`CatalogError::Contended`],
+    /// [`CatalogError::Map`].
     pub async fn delete(&self, bucket: &Bucket, deletion: Deletion<'_>) -> Result<DeletionDone> {
         let _key_changes = self.locks.key(bucket.id, deletion.key).await;
         for _ in 0..ATTEMPTS {
@@ -54,7 +56,7 @@ impl Catalog {
         };
         let mut draft = Draft::new(bucket, deletion.now);
         let change = Change {
-            replaced: ground.write(&mut draft, bucket, &marker, record::version_row(&marker)),
+            replaced: ground.write(&mut draft, &marker, record::version_row(&marker), deletion.release)?,
             ..Change::of_version(What::MarkerWritten, bucket, &marker, deletion.now, deletion.by)
         };
         let sequence = self.commit(bucket, draft.finish(&change)).await?;
@@ -77,7 +79,7 @@ impl Catalog {
         let version = &stored.version;
         let mut draft = Draft::new(bucket, deletion.now);
         found.expect(&mut draft, bucket, &version.key);
-        draft.remove_version(version);
+        draft.remove_version(version, deletion.release)?;
         let (family, place) = name_row(bucket.id, &version.key, name);
         draft.delete(family, place);
         if found.is_top() {

@@ -3,9 +3,11 @@
 use bytes::Bytes;
 use kernel::settings::{Counted, QuotaExceeded};
 use kernel::{
-    BlobId, Content, Extent, ObjectFacts, Placement, Sequence, Standing, Timestamp, Version, VersionId, Versioning,
+    BlobId, Content, Extent, ObjectFacts, Placement, Release, Sequence, Standing, Timestamp, Version, VersionId,
+    Versioning,
 };
 
+use super::error::Result;
 use super::request::{Bucket, Change, NewAnnotation, Replaced, What};
 use crate::key_value::{Batch, Edit, Expectation, Family, Stamped};
 use crate::keys::{self, Count};
@@ -45,6 +47,10 @@ pub(super) fn signed(bytes: u64) -> i64 {
 }
 
 impl<'a> Draft<'a> {
+    pub(super) fn bucket(&self) -> &'a Bucket {
+        self.bucket
+    }
+
     /// A change that takes effect at `now`, while the bucket is as it was read.
     pub(super) fn new(bucket: &'a Bucket, now: Timestamp) -> Self {
         let expectation = Expectation::Equals(Family::Buckets, keys::bucket(&bucket.name), bucket.row.clone());
@@ -147,8 +153,16 @@ impl<'a> Draft<'a> {
     }
 
     /// Removes a version's row, lets go of its bytes, and counts it out. Where the bucket keeps versions a grave stays.
-    /// The rows that name it are the caller's.
-    pub(super) fn remove_version(&mut self, version: &Version) {
+    /// The rows that name it are the caller's, and so is the expectation that the version is as it was read: the lock
+    /// that is looked at here is then that of the moment when the batch takes effect. No version goes any other way.
+    ///
+    /// # Errors
+    /// [`CatalogError::Locked`]
+    pub(super) fn remove_version(&mut self, version: &Version, release: Release) -> Result<()> {
+        if let Some(lock) = version.object().and_then(|facts| facts.protection.bars_removal(release)) {
+            return Err(lock.into());
+        }
+        self.strike(version);
         self.delete(Family::Versions, keys::version(self.bucket.id, &version.key, version.sequence));
         if self.bucket.versioning != Versioning::Unversioned {
             self.bury(version);
@@ -161,6 +175,7 @@ impl<'a> Draft<'a> {
                 self.loose.annotations = Some(version.id);
             }
         }
+        Ok(())
     }
 
     fn bury(&mut self, version: &Version) {
@@ -174,6 +189,7 @@ impl<'a> Draft<'a> {
     pub(super) fn add_version(&mut self, version: &Version, row: Stamped) {
         let (bucket, key) = (self.bucket.id, &version.key);
         self.put_stamped(Family::Versions, keys::version_stamped(bucket, key), row);
+        self.enter_new(version);
         let (family, name) = match version.is_null {
             true => (Family::Null, keys::object(bucket, key)),
             false => (Family::ById, keys::by_id(bucket, key, version.id)),

@@ -1,7 +1,7 @@
 //! Why the catalogue did not do what it was asked to.
 
 use kernel::settings::QuotaExceeded;
-use kernel::{ObjectKey, Sequence, Unexpected};
+use kernel::{Lock, ObjectKey, Sequence, Unexpected};
 
 use crate::key_value::{Family, KeyValueError};
 use crate::record::Malformed;
@@ -47,6 +47,15 @@ pub enum CatalogError {
     /// The bucket is gone, or is not what it was when it was read: read it again and decide again.
     #[error("the bucket is gone or has changed")]
     BucketGone,
+    /// The version, or its retention, is locked.
+    #[error("the version is locked: {0}")]
+    Locked(#[from] Lock),
+    /// A retention or a hold of a version was asked for in a bucket that does not lock objects.
+    #[error("the bucket does not lock objects")]
+    LocksNothing,
+    /// A bucket that locks objects keeps all versions and its lock, and only one that keeps all versions can begin to.
+    #[error("a bucket that locks objects keeps their versions and its lock")]
+    LockStays,
     /// The bucket still holds versions or markers.
     #[error("the bucket is not empty")]
     BucketNotEmpty,

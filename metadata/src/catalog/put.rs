@@ -1,7 +1,7 @@
 //! Writing a version: an object put whole, an upload completed, or a marker.
 
 use kernel::settings::QuotaExceeded;
-use kernel::{AnnotationSum, Content, ObjectKey, Sequence, Standing, Version, Versioning};
+use kernel::{AnnotationSum, Content, ObjectKey, Release, Sequence, Standing, Version, Versioning};
 
 use super::draft::Draft;
 use super::request::{Bucket, Change, NewAnnotation, NewVersion, Replaced, What};
@@ -37,21 +37,24 @@ impl Ground {
     }
 
     /// Puts `version`, stored as `row`, on top.
+    ///
+    /// # Errors
+    /// [`CatalogError::Locked`] where that would remove a version which `release` does not free.
     pub(super) fn write(
         &self,
         draft: &mut Draft<'_>,
-        bucket: &Bucket,
         version: &Version,
         row: Stamped,
-    ) -> Option<Replaced> {
-        let key = &version.key;
+        release: Release,
+    ) -> Result<Option<Replaced>> {
+        let (bucket, key) = (draft.bucket(), &version.key);
         match self {
             Self::Only(top) | Self::OnTop(top) => top.expect(draft, bucket, key),
             Self::WithoutNull(found) => found.expect(draft, bucket, key),
         }
         let replaced = self.replaced();
         if let Some(replaced) = replaced {
-            draft.remove_version(replaced);
+            draft.remove_version(replaced, release)?;
         }
         let is_object = version.standing != Standing::Marker;
         self.top().replace(draft, bucket, key, if is_object { Successor::Object } else { Successor::Marker });
@@ -62,7 +65,7 @@ impl Ground {
             let place = Stamped::plain(keys::newest_marker(bucket.id, key));
             draft.put_stamped(Family::ById, place, record::sequence_row());
         }
-        replaced.map(Replaced::from)
+        Ok(replaced.map(Replaced::from))
     }
 }
 
@@ -82,7 +85,8 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::BucketGone`], [`CatalogError::Condition`], [`CatalogError::Contended`], [`CatalogError::Map`];
-    /// [`CatalogError::QuotaExceeded`], found when the write takes effect;
+    /// [`CatalogError::QuotaExceeded`], found when the write takes effect; [`CatalogError::LocksNothing`];
+    /// [`CatalogError::Locked`] where the version that would be replaced is or was retained;
     /// for a completion also [`CatalogError::UploadGone`], which comes before a failed condition, and
     /// [`CatalogError::PartChanged`].
     pub async fn put(&self, bucket: &Bucket, put: NewVersion<'_>) -> Result<Version> {
@@ -95,6 +99,9 @@ impl Catalog {
         if let Some(completion) = &completes {
             let count = u16::try_from(completion.parts.len()).map_err(|_| CatalogError::PartChanged(u16::MAX))?;
             facts.content = Content::Parts { list: completion.upload.id, count };
+        }
+        if facts.protection.locks() && bucket.settings.object_lock.is_none() {
+            return Err(CatalogError::LocksNothing);
         }
         let sum = |sum: AnnotationSum, new: &NewAnnotation| sum.plus(new.annotation.bytes);
         facts.annotations = annotations.iter().fold(AnnotationSum::default(), sum);
@@ -119,7 +126,7 @@ impl Catalog {
             draft.link(inline.clone(), &placements);
             annotations.iter().for_each(|new| draft.add_annotation(id, new));
             let change = Change {
-                replaced: ground.write(&mut draft, bucket, &version, row.clone()),
+                replaced: ground.write(&mut draft, &version, row.clone(), Release::NONE)?,
                 upload: completes.as_ref().map(|completion| completion.upload.id),
                 ..Change::of_version(What::ObjectWritten, bucket, &version, now, by)
             };

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kernel::settings::{BucketSettings, Counted, SettingName};
 use kernel::{
-    AccountId, Acl, Annotation, AnnotationName, BlobId, BucketId, BucketName, ChecksumAlgorithm, ETag, EtagCondition,
-    Headers, ObjectFacts, ObjectKey, Part, Placement, Protection, Region, Sequence, Tags, Timestamp, UploadId,
-    UserMetadata, Version, VersionId, VersionName, Versioning, WriteCondition,
+    AccountId, Acl, Annotation, AnnotationName, BlobId, BucketId, BucketName, ChecksumAlgorithm, ETag, Embargo,
+    EtagCondition, Headers, ObjectFacts, ObjectKey, Part, Placement, Protection, Region, Release, Retention, Sequence,
+    Tags, Timestamp, UploadId, UserMetadata, Version, VersionId, VersionName, Versioning, WriteCondition,
 };
 
 /// A bucket as it was read. Whatever is decided on it takes effect only while it is still so.
@@ -144,8 +144,12 @@ pub enum Amendment {
     Tags(Tags),
     /// Its access control list is replaced, or taken away.
     Acl(Option<Acl>),
-    /// What it is kept from is replaced.
-    Protection(Protection),
+    /// Until when it may not be removed is replaced, or taken away, where its lock makes way.
+    Retention(Option<Retention>, Release),
+    /// A hold is put on it, or lifted.
+    LegalHold(bool),
+    /// Until when it may not be read is replaced, or taken away.
+    Embargo(Option<Embargo>),
 }
 
 impl Amendment {
@@ -154,7 +158,7 @@ impl Amendment {
         match self {
             Self::Tags(_) => What::ObjectTagged,
             Self::Acl(_) => What::ObjectAclChanged,
-            Self::Protection(_) => What::ObjectProtected,
+            Self::Retention(..) | Self::LegalHold(_) | Self::Embargo(_) => What::ObjectProtected,
         }
     }
 }
@@ -216,6 +220,8 @@ pub struct Deletion<'a> {
     pub now: Timestamp,
     /// What must be so of the key's current object, whichever version is named. A marker counts as none.
     pub condition: &'a WriteCondition,
+    /// What it has to set against a lock of the version it would remove.
+    pub release: Release,
     /// Who asks, for the log of changes.
     pub by: &'a str,
 }

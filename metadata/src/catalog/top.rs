@@ -123,9 +123,13 @@ impl Found {
         self.stored.as_ref().is_some_and(|stored| self.top.sequence() == Some(stored.version.sequence))
     }
 
-    /// Top and name must still lead where they did.
+    /// Top and name must still lead where they did, and the version be what it was.
     pub(super) fn expect(&self, draft: &mut Draft<'_>, bucket: &Bucket, key: &ObjectKey) {
         self.top.expect(draft, bucket, key);
+        if let Some(stored) = self.stored.as_ref().filter(|_| !self.is_top()) {
+            let place = keys::version(bucket.id, key, stored.version.sequence);
+            draft.expect(Family::Versions, place, Some(&stored.row));
+        }
         if let Some(name) = self.name {
             let (family, place) = name_row(bucket.id, key, name);
             draft.expect(family, place, self.named.as_ref());

@@ -14,6 +14,18 @@ use crate::{keys, record};
 /// Versions of a key that are looked at for the one an upload became.
 const COMPLETED_MAX: usize = 1_000;
 
+impl Amendment {
+    /// Whether the lock of a version, and its bucket, allow the change.
+    fn may_change(&self, bucket: &Bucket, version: &Version) -> Result<()> {
+        if matches!(self, Self::Retention(..) | Self::LegalHold(_)) && bucket.settings.object_lock.is_none() {
+            return Err(CatalogError::LocksNothing);
+        }
+        let Self::Retention(next, release) = self else { return Ok(()) };
+        let barred = version.object().and_then(|facts| facts.protection.bars_retention(*next, *release));
+        barred.map_or(Ok(()), |lock| Err(lock.into()))
+    }
+}
+
 impl Catalog {
     /// A version by name, or the newest, markers included; none where there is none.
     ///
@@ -38,7 +50,8 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::VersionGone`] where there is no such version or it is a marker; [`CatalogError::VersionChanged`]
-    /// where it is not what it must be; [`CatalogError::BucketGone`], [`CatalogError::Contended`], [`CatalogError::Map`].
+    /// where it is not what it must be; [`CatalogError::Locked`] where its retention does not make way when the change
+    /// takes effect; [`CatalogError::LocksNothing`]; [`CatalogError::BucketGone`], [`CatalogError::Contended`], [`CatalogError::Map`].
     pub async fn amend_object(&self, bucket: &Bucket, of: Amended<'_>, amendment: &Amendment) -> Result<Version> {
         let Amended { key, name, only_if, now, by } = of;
         let _key_changes = self.locks.key(bucket.id, key).await;
@@ -48,13 +61,13 @@ impl Catalog {
             if only_if.is_some_and(|facts| stored.version.object() != Some(facts)) {
                 return Err(CatalogError::VersionChanged);
             }
+            amendment.may_change(bucket, &stored.version)?;
             let (version, row) = record::amended(stored.version.clone(), amendment).ok_or(CatalogError::VersionGone)?;
             let row = Bytes::from(row);
             let mut draft = Draft::new(bucket, now);
             found.expect(&mut draft, bucket, key);
-            let place = keys::version(bucket.id, key, version.sequence);
-            draft.expect(Family::Versions, place.clone(), Some(&stored.row));
-            draft.put(Family::Versions, place, row.clone());
+            draft.put(Family::Versions, keys::version(bucket.id, key, version.sequence), row.clone());
+            draft.reenter(&stored.version, &version);
             if found.is_top() {
                 draft.put(Family::Current, keys::object(bucket.id, key), row);
             }

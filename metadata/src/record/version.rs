@@ -218,7 +218,9 @@ pub(crate) fn amended(version: Version, amendment: &Amendment) -> Option<(Versio
     altered(version, |facts| match amendment {
         Amendment::Tags(tags) => facts.tags = tags.clone(),
         Amendment::Acl(acl) => facts.acl.clone_from(acl),
-        Amendment::Protection(protection) => facts.protection = protection.clone(),
+        Amendment::Retention(retention, _) => facts.protection.retention = *retention,
+        Amendment::LegalHold(hold) => facts.protection.legal_hold = *hold,
+        Amendment::Embargo(embargo) => facts.protection.embargo.clone_from(embargo),
     })
 }
 

@@ -6,8 +6,8 @@ use kernel::{
     Annotation, AnnotationSum, BlobId, Content, Extent, ObjectKey, Sequence, Standing, Timestamp, Version, VersionId,
 };
 use metadata::{
-    AnnotationScan, Bucket, BucketCounters, Change, Family, ObjectScan, Row, Unlinked, Upload, UploadScan, VersionScan,
-    What,
+    AnnotationScan, Bucket, BucketCounters, CalendarScan, Change, Family, ObjectScan, Row, Turning, Unlinked, Upload,
+    UploadScan, VersionScan, What,
 };
 
 use crate::lake::Lake;
@@ -145,12 +145,43 @@ async fn ids(lake: &Lake, family: Family) -> BTreeSet<BlobId> {
     rows.iter().map(|(key, _)| BlobId::try_from(&key[..]).expect("a blob id")).collect()
 }
 
+/// Checks that the calendar holds what the versions say, page by page.
+async fn audit_calendar(lake: &Lake) {
+    let mut told = Vec::new();
+    for bucket in all_buckets(lake).await {
+        for (version, _) in all_versions(lake, &bucket).await {
+            let Some(protection) = version.object().map(|facts| &facts.protection) else { continue };
+            let embargo = protection.embargo.as_ref().filter(|embargo| embargo.lift.is_none());
+            let retained = protection.retention.map(|retention| (retention.until, Turning::RetentionEnds));
+            let closed = embargo.map(|embargo| (embargo.until, Turning::EmbargoEnds));
+            let entry = |(at, what)| (at, what, bucket.id, version.key.clone(), version.sequence, version.name());
+            told.extend(retained.into_iter().chain(closed).map(entry));
+        }
+    }
+    told.sort_by(|a, b| {
+        (a.0, a.1, a.2, &a.3, std::cmp::Reverse(a.4)).cmp(&(b.0, b.1, b.2, &b.3, std::cmp::Reverse(b.4)))
+    });
+    let mut found = Vec::new();
+    let (from, until) = (Timestamp::from_millis(0), Timestamp::from_millis(i64::MAX));
+    loop {
+        let scan = CalendarScan { from, until, after: found.last(), limit: 2 };
+        let page = lake.catalog.calendar(scan).await.expect("a read");
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page);
+    }
+    let found: Vec<_> = found.into_iter().map(|e| (e.at, e.what, e.bucket, e.key, e.sequence, e.version)).collect();
+    assert_eq!(found, told, "the calendar holds what the versions say");
+}
+
 /// Checks everything but the sweep, and says what is referred to.
 pub(crate) async fn audit(lake: &Lake) -> Referred {
     let mut referred = Referred::default();
     for bucket in all_buckets(lake).await {
         audit_bucket(lake, &bucket, &mut referred).await;
     }
+    audit_calendar(lake).await;
     let known = ids(lake, Family::Blobs).await;
     assert!(referred.blobs.is_subset(&known), "what is referred to is known");
     let blobs: Vec<_> = referred.blobs.iter().copied().collect();

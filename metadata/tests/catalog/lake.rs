@@ -256,7 +256,15 @@ impl Lake {
         name: Option<VersionName>,
         condition: &'a WriteCondition,
     ) -> Deletion<'a> {
-        Deletion { key, name, marker: self.version_id(), now: self.now(), condition, by: BY }
+        Deletion {
+            key,
+            name,
+            marker: self.version_id(),
+            now: self.now(),
+            condition,
+            release: kernel::Release::NONE,
+            by: BY,
+        }
     }
 
     pub(crate) async fn delete(&self, bucket: &Bucket, text: &str, name: Option<VersionName>) -> DeletionDone {

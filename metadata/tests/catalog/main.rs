@@ -9,6 +9,7 @@ mod cost;
 mod crowd;
 mod lake;
 mod listing;
+mod locks;
 #[path = "../maps/machine.rs"]
 mod machine;
 mod model;
