@@ -21,6 +21,9 @@ missing_packages() {
     fi
     if [ "${1:-}" = python ]; then
         have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+        # A real OpenID provider, which tests log in at.
+        have node || echo nodejs
+        have npm || echo npm
     fi
 }
 

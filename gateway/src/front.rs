@@ -22,7 +22,7 @@ pub(crate) mod refusal;
 mod reply;
 pub(crate) mod trace;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -31,17 +31,19 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, RETRY_AFTER, SERVE
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
-use kernel::{Clock, Entropy, Region};
-use s3s::{HttpError, HttpRequest, HttpResponse, StdError};
+use kernel::{Clock, Entropy, Region, Who};
+use s3s::{HttpError, HttpRequest, HttpResponse, S3Error, StdError};
 use tokio::sync::Semaphore;
 
 use crate::Limits;
+use crate::credentials::Head;
 use crate::listen::Activity;
 use crate::meters::GatewayMeters;
 use crate::origin::From;
 use crate::own::query_api;
 use crate::own::website::{self, WebsiteVisit};
-use crate::own::{Claim, admin};
+use crate::own::{Claim, Vouched, admin};
+use crate::s3_error::Mistake;
 use crate::virtual_host::{Place, VirtualHosts};
 use body::{RequestBody, Watch};
 use cors::Crossing;
@@ -63,12 +65,16 @@ pub(crate) struct Peer {
 /// What stands behind the door.
 pub(crate) type Inner = Box<dyn Fn(HttpRequest) -> BoxFuture<'static, Result<HttpResponse, HttpError>> + Send + Sync>;
 
+/// Finds out who holds a bearer token that came from an address.
+pub(crate) type Bearer = Box<dyn Fn(String, IpAddr) -> BoxFuture<'static, Result<Who, Mistake>> + Send + Sync>;
+
 /// What the doorman is made of.
 pub(crate) struct FrontParts {
     pub(crate) inner: Inner,
     pub(crate) lake: LakeFacts,
     pub(crate) virtual_hosts: VirtualHosts,
     pub(crate) cors: cors::Rules,
+    pub(crate) bearer: Bearer,
     pub(crate) region: Region,
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -114,6 +120,8 @@ struct Asked<B> {
 struct Entering {
     parts: Parts,
     payload: payload::Payload,
+    /// The token that it came with.
+    token: Option<String>,
 }
 
 impl Front {
@@ -208,7 +216,7 @@ impl Front {
         if matches!(place, Place::Website(_)) && !is_reading {
             return Ok(website::not_allowed(&parts.method, trace));
         }
-        let Entering { mut parts, payload } = self.judge(parts, &place, body.is_end_stream(), peer.is_secure)?;
+        let Entering { mut parts, payload, token } = self.judge(parts, &place, body.is_end_stream(), peer.is_secure)?;
         self.admit(closing)?;
         if let Some(claim) = Claim::of(&parts, &place) {
             parts.extensions.insert(claim);
@@ -230,6 +238,17 @@ impl Front {
         body.expect(payload, &parts);
         parts.extensions.insert(From { address: peer.address.ip(), is_secure: peer.is_secure });
         parts.extensions.insert(Arc::clone(trace));
+        if let Some(token) = token {
+            let who = match (self.parts.bearer)(token, peer.address.ip()).await {
+                Ok(who) => who,
+                Err(mistake) => {
+                    return S3Error::from(mistake).to_http_response().map_err(|_| Refusal::internal());
+                }
+            };
+            let caller = Head::of(&parts.headers, parts.uri.query(), &parts.extensions).caller(who);
+            parts.extensions.insert(caller);
+            parts.extensions.insert(Vouched);
+        }
         let request = Request::from_parts(parts, s3s::Body::http_body_unsync(body));
         let answer = (self.parts.inner)(request).await;
         match (answer, trace.fault()) {
@@ -329,7 +348,11 @@ impl Front {
         if judged.mechanism == Mechanism::Form {
             form::claim(&mut parts, place, is_secure, judged.payload)?;
         }
-        Ok(Entering { parts, payload: judged.payload })
+        let token = match judged.mechanism {
+            Mechanism::Bearer => mechanism::take_token(&mut parts),
+            _ => None,
+        };
+        Ok(Entering { parts, payload: judged.payload, token })
     }
 
     /// What every answer bears.

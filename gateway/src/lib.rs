@@ -16,6 +16,7 @@ mod form;
 mod front;
 mod limits;
 mod listen;
+mod logins;
 mod meters;
 mod origin;
 mod own;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use engine::Engine;
 use kernel::{BucketName, Clock, Entropy, Region};
+use outbound::Providers;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::validation::NameValidation;
@@ -44,6 +46,7 @@ pub use meters::{GatewayMeters, OperationMeters};
 use credentials::{Introduction, KeyRing, SharedKeys};
 use form::signature::Signers;
 use front::{Front, FrontParts, LakeFacts};
+use logins::Logins;
 use own::batch::Batches;
 use own::{Desk, OwnRoute};
 use s3::S3Face;
@@ -87,6 +90,8 @@ pub struct GatewayParts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+    /// Who else may vouch for callers.
+    pub providers: Arc<Providers>,
     /// What `/_lake/metrics` answers: Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// The bearer token of `/_lake/metrics`.
@@ -116,7 +121,9 @@ impl Gateway {
             owner: parts.owner.clone(),
             entropy: Arc::clone(&parts.entropy),
         };
-        let desk = Desk { engine: Arc::clone(&parts.engine), forms, batches };
+        let logins = Logins::new(Arc::clone(&parts.engine), Arc::clone(&parts.providers), &parts.clock);
+        let logins = Arc::new(logins);
+        let desk = Desk { engine: Arc::clone(&parts.engine), forms, batches, logins: Arc::clone(&logins) };
         let edge = Edge { keys: &keys, region: &parts.region, limits: &parts.limits, virtual_hosts: &virtual_hosts };
         let service = s3_service(face, Some(desk), &edge);
         let engine = parts.engine;
@@ -130,6 +137,10 @@ impl Gateway {
             cors: Box::new(move |bucket, request| {
                 let engine = Arc::clone(&engine);
                 Box::pin(async move { engine.cors(&bucket, &request).await })
+            }),
+            bearer: Box::new(move |token, address| {
+                let logins = Arc::clone(&logins);
+                Box::pin(async move { logins.bearer(&token, Some(address)).await })
             }),
             region: parts.region,
             limits: Arc::new(parts.limits),

@@ -14,6 +14,7 @@ use s3s::stream::upload_stream::UploadStreamError;
 use s3s::{BodySizeLimitExceeded, S3Error, S3ErrorCode};
 
 use crate::form::{self, FormFault};
+use crate::logins::LoginFault;
 use crate::translate::{legible, names, time};
 
 /// Why an S3 operation does not succeed.
@@ -129,6 +130,12 @@ pub(crate) enum Mistake {
     /// An upload form is not as it should be.
     #[error(transparent)]
     Form(#[from] FormFault),
+    /// Who sent a bearer token is not let in.
+    #[error(transparent)]
+    Bearer(LoginFault),
+    /// Who asks STS for keys is not let in.
+    #[error(transparent)]
+    Login(LoginFault),
 }
 
 /// A body's sender fell silent. Made by whoever watches the clock, recognized here.
@@ -170,12 +177,16 @@ fn from_mistake(mistake: &Mistake) -> S3Error {
     match mistake {
         Mistake::Query(_) => return unlisted("ValidationError", StatusCode::BAD_REQUEST, mistake),
         Mistake::QueryAction(_) => return unlisted("InvalidAction", StatusCode::BAD_REQUEST, mistake),
+        Mistake::Login(fault) => return login(fault),
         _ => {}
     }
     let code = match mistake {
         Mistake::Argument { .. } => S3ErrorCode::InvalidArgument,
         Mistake::Request(_) => S3ErrorCode::InvalidRequest,
-        Mistake::Query(_) | Mistake::QueryAction(_) | Mistake::NotOffered(_) => S3ErrorCode::NotImplemented,
+        Mistake::Query(_) | Mistake::QueryAction(_) | Mistake::NotOffered(_) | Mistake::Login(_) => {
+            S3ErrorCode::NotImplemented
+        }
+        Mistake::Bearer(fault) => bearer(fault),
         Mistake::BucketName(_) => S3ErrorCode::InvalidBucketName,
         Mistake::NoSuchBucket => S3ErrorCode::NoSuchBucket,
         Mistake::KeyTooLong => S3ErrorCode::KeyTooLongError,
@@ -205,6 +216,28 @@ fn from_mistake(mistake: &Mistake) -> S3Error {
         Mistake::NoOwnershipControls => S3ErrorCode::OwnershipControlsNotFoundError,
     };
     S3Error::with_message(code, legible::told(mistake.to_string()))
+}
+
+fn bearer(fault: &LoginFault) -> S3ErrorCode {
+    match fault {
+        LoginFault::Invalid(_) => S3ErrorCode::InvalidToken,
+        LoginFault::Expired => S3ErrorCode::ExpiredToken,
+        LoginFault::Rejected(_) => S3ErrorCode::AccessDenied,
+        LoginFault::Unreachable(_) => S3ErrorCode::ServiceUnavailable,
+        LoginFault::TooOften => S3ErrorCode::SlowDown,
+    }
+}
+
+/// Source: AWS STS API Reference, *AssumeRoleWithWebIdentity*, "Errors", and *Common Errors*.
+fn login(fault: &LoginFault) -> S3Error {
+    let (code, status) = match fault {
+        LoginFault::Invalid(_) => ("InvalidIdentityToken", StatusCode::BAD_REQUEST),
+        LoginFault::Expired => ("ExpiredTokenException", StatusCode::BAD_REQUEST),
+        LoginFault::Rejected(_) => ("IDPRejectedClaim", StatusCode::FORBIDDEN),
+        LoginFault::Unreachable(_) => ("IDPCommunicationError", StatusCode::BAD_REQUEST),
+        LoginFault::TooOften => ("Throttling", StatusCode::BAD_REQUEST),
+    };
+    unlisted(code, status, fault)
 }
 
 fn form_fault(fault: &FormFault) -> S3Error {

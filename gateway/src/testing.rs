@@ -20,7 +20,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use crate::credentials::{RootCredentials, Secret};
 use crate::front::{Front, FrontParts, Inner, LakeFacts};
-use crate::s3_error::Failure;
+use crate::s3_error::{Failure, Mistake};
 use crate::virtual_host::VirtualHosts;
 use crate::{GatewayMeters, Limits};
 
@@ -77,6 +77,7 @@ pub(crate) fn front(inner: Inner, limits: Limits) -> Arc<Front> {
         },
         virtual_hosts: VirtualHosts::new(&["lake.example".into()], &["web.example".into()]),
         cors: Box::new(|_, _| Box::pin(std::future::ready(Ok(CorsVerdict::NoRules)))),
+        bearer: Box::new(|_, _| Box::pin(std::future::ready(Err(Mistake::NotSigned)))),
         region: Region::new(REGION).expect("region"),
         limits: Arc::new(limits),
         clock: Ticking::new(),

@@ -71,6 +71,8 @@ pub enum AuthMethod {
     Token,
     /// A client certificate.
     Certificate,
+    /// A password that a directory knows.
+    Password,
 }
 
 impl AuthMethod {
@@ -81,6 +83,7 @@ impl AuthMethod {
             Self::Session => "session",
             Self::Token => "token",
             Self::Certificate => "certificate",
+            Self::Password => "password",
         }
     }
 }

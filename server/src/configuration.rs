@@ -5,6 +5,7 @@
 //! setting, the value, where it came from and what is allowed (here). The table of all settings ([`table`]) says the
 //! bounds once: the check, the message and `docs/configuration.md` come from it.
 
+mod logins;
 mod raw;
 mod site;
 mod table;
@@ -18,6 +19,7 @@ use gateway::Limits;
 use kernel::Region;
 use zeroize::Zeroizing;
 
+pub(crate) use logins::LoginSettings;
 pub(crate) use raw::{Origin, Raw};
 pub(crate) use site::{SiteKind, SiteSettings};
 pub(crate) use table::{SETTINGS, rows};
@@ -43,6 +45,9 @@ pub(crate) enum ConfigurationError {
     /// A value that is not allowed. Values of secrets are not shown.
     #[error("`{setting}` is {value} ({origin}); allowed: {allowed}")]
     Value { setting: String, value: String, origin: Origin, allowed: String },
+    /// A table of the file that cannot be read.
+    #[error("`{entry}` in {origin} cannot be read: {reason}")]
+    Entry { entry: String, origin: Origin, reason: String },
     /// A setting that needs another one beside it.
     #[error("`{setting}` is set ({origin}) and needs `{needs}` beside it")]
     Alone { setting: String, origin: Origin, needs: String },
@@ -104,6 +109,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// The sites named in the configuration. Home is there only if the operator moved it.
     pub(crate) sites: Vec<SiteSettings>,
+    /// Who else may vouch for callers.
+    pub(crate) logins: LoginSettings,
 }
 
 impl Settings {
@@ -150,6 +157,7 @@ impl Settings {
             sweep_idle: raw.millis("sweep.idle_ms")?,
             limits: limits(raw)?,
             sites: site::check(raw)?,
+            logins: raw.logins.check()?,
         })
     }
 }

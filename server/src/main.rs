@@ -10,6 +10,7 @@ mod configuration;
 mod directory;
 mod flags;
 mod logging;
+mod logins;
 mod metrics;
 mod offline;
 mod serve;

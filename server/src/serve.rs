@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 use crate::ambient::{self, MachineClock, MachineEntropy, Termination};
 use crate::configuration::{RootKeys, Settings, SiteKind};
 use crate::directory::{Directory, DirectoryError};
+use crate::logins;
 use crate::metrics::{self, Meters};
 
 /// Why nothing is served.
@@ -75,6 +76,9 @@ pub(crate) enum ServeError {
     /// The rows in it.
     #[error("the catalogue cannot be read")]
     Catalogue(#[source] CatalogError),
+    /// Somebody who may vouch for callers cannot be asked as configured.
+    #[error(transparent)]
+    Login(#[from] logins::LoginError),
     /// The gateway stopped by itself.
     #[error("the gateway stopped")]
     Gateway(#[source] io::Error),
@@ -158,6 +162,7 @@ impl Lake {
         let mut directory = ambient::blocking(move || Directory::open(&data_dir, deployment.as_deref())).await?;
         let vault = open_vault(&settings, &directory, &entropy)?;
         let Keys { root, is_new, metrics_token } = read_keys(&settings, &directory, entropy.as_ref())?;
+        let providers = logins::open(&settings.logins, &clock)?;
         let Sites { all, home } = open_sites(&settings, &directory)?;
         let map = open_map(&settings, &directory, &clock).await?;
         let opened = Catalog::open(Arc::clone(&map) as Arc<dyn KeyValue>, entropy.as_ref(), clock.now()).await;
@@ -191,6 +196,7 @@ impl Lake {
             ambient::spawn(work_until_stopped(stale_uploads, Arc::clone(&clock), idle, stopped.clone())),
             ambient::spawn(work_until_stopped(history, Arc::clone(&clock), idle, stopped.clone())),
             ambient::spawn(work_until_stopped(time, Arc::clone(&clock), TIME_PAUSE, stopped.clone())),
+            ambient::spawn(logins::refresh_until_stopped(Arc::clone(&providers), Arc::clone(&clock), stopped.clone())),
             ambient::spawn(reclaim_until_stopped(Arc::clone(&map), Arc::clone(&clock), stopped)),
         ];
         let is_draining = Arc::new(AtomicBool::new(false));
@@ -207,6 +213,7 @@ impl Lake {
             limits: settings.limits,
             clock,
             entropy,
+            providers,
             metrics: Arc::new(metrics::page(Arc::clone(&meters))),
             metrics_token: Secret::new(metrics_token.to_string()),
             ready: readiness(Arc::clone(&is_draining), Arc::clone(&map)),

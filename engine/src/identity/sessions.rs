@@ -159,17 +159,22 @@ impl Engine {
         self.assume(caller, Action::AssumeRole, assume, BTreeMap::new())
     }
 
-    /// Takes on a role as somebody whom a provider outside has let in. `action` says by what.
+    /// Takes on a role as somebody whom a provider outside has let in. Which right that is depends on what was shown.
     ///
     /// # Errors
     /// As [`Engine::assume_role`].
     pub fn assume_role_from_outside(
         &self,
         caller: &Caller,
-        action: Action,
         outside: Outside,
         assume: &AssumeRole<'_>,
     ) -> Result<Assumed> {
+        let action = match outside.method {
+            AuthMethod::Token => Action::AssumeRoleWithWebIdentity,
+            AuthMethod::Certificate => Action::AssumeRoleWithCertificate,
+            AuthMethod::Password => Action::AssumeRoleWithLdapIdentity,
+            AuthMethod::AccessKey | AuthMethod::Session => Action::AssumeRole,
+        };
         let keys = outside.keys.clone();
         let outside = Arc::new(outside_principal(outside));
         let caller = Caller::new(Who::Principal(outside), Arc::new(caller.origin().clone()));

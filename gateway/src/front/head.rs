@@ -147,6 +147,10 @@ fn chunks_need_a_signature(parts: &Parts, mechanism: Mechanism, payload: Payload
         Mechanism::Anonymous => {
             Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDenied", "An aws-chunked body must be signed."))
         }
+        Mechanism::Bearer => Err(Refusal::bad_request(
+            "InvalidRequest",
+            "With a bearer token a body is sent as it is, not in aws-chunked framing.",
+        )),
         Mechanism::Query | Mechanism::Form => {
             Err(Refusal::bad_request("InvalidRequest", "An aws-chunked body needs the Authorization header."))
         }

@@ -17,6 +17,8 @@ pub(crate) enum Mechanism {
     Anonymous,
     /// By the `Authorization` header.
     Header,
+    /// By a bearer token in the `Authorization` header. Source: RFC 6750, section 2.1.
+    Bearer,
     /// By a presigned query.
     Query,
     /// By the fields of a POST form, or not at all: the form tells.
@@ -54,6 +56,9 @@ pub(crate) fn judge(parts: &mut Parts, region: &Region) -> Result<Mechanism, Ref
     }
     if let Some(value) = parts.headers.get(AUTHORIZATION) {
         let value = value.to_str().map_err(|_| malformed_header("it is not text"))?;
+        if token(value).is_some() {
+            return Ok(Mechanism::Bearer);
+        }
         let services: &[&str] = if is_query_api { &query_api::SERVICES } else { &[SERVICE] };
         return header(value, region, services, &parts.headers).map(|()| Mechanism::Header);
     }
@@ -61,6 +66,18 @@ pub(crate) fn judge(parts: &mut Parts, region: &Region) -> Result<Mechanism, Ref
         return presigned(query, region, &parts.headers);
     }
     Ok(if by_form { Mechanism::Form } else { Mechanism::Anonymous })
+}
+
+fn token(authorization: &str) -> Option<&str> {
+    const SCHEME: &str = "bearer";
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim())
+}
+
+/// Takes the bearer token away, so that nobody behind the door sees it.
+pub(crate) fn take_token(parts: &mut Parts) -> Option<String> {
+    let value = parts.headers.remove(AUTHORIZATION)?;
+    token(value.to_str().ok()?).map(str::to_owned)
 }
 
 /// Whether it is a browser's upload form: s3s takes its fields, not the headers, for authentication.
@@ -262,7 +279,7 @@ mod tests {
             ("AWS4-ECDSA-P256-SHA256 Credential=a", "InvalidRequest"),
             ("AWS4-HMAC-SHA1 Credential=a", "InvalidRequest"),
             ("Basic dTpw", "InvalidArgument"),
-            ("Bearer x", "InvalidArgument"),
+            ("Bearer", "InvalidArgument"),
             ("x", "InvalidArgument"),
             ("AWS4-HMAC-SHA256", "AuthorizationHeaderMalformed"),
             (&GOOD.replace("/s3/", "/sts/"), "AuthorizationHeaderMalformed"),

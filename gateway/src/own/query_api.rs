@@ -12,8 +12,6 @@ mod parameters;
 mod sts;
 mod xml;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use engine::Engine;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -23,6 +21,7 @@ use http_body_util::{BodyExt, Limited};
 use kernel::Caller;
 use s3s::{Body, S3Request, S3Response};
 
+use super::Desk;
 use crate::front::trace::RequestTrace;
 use crate::s3_error::{Failure, Mistake};
 use crate::virtual_host::Place;
@@ -59,7 +58,7 @@ pub(crate) fn is_form(method: &Method, path: &str, content_type: &[u8]) -> bool 
 
 /// Answers a request whose signature, if it has one, was verified.
 pub(crate) async fn answer(
-    engine: &Arc<Engine>,
+    desk: &Desk,
     request: S3Request<Body>,
     trace: &RequestTrace,
 ) -> Result<S3Response<Body>, Failure> {
@@ -68,9 +67,9 @@ pub(crate) async fn answer(
     let mut parameters = Parameters::read(&form)?;
     let (action, version) = (parameters.need("Action")?, parameters.take("Version"));
     let caller = extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous);
-    let asked = Asked { engine, caller: &caller, parameters };
+    let asked = Asked { engine: &desk.engine, caller: &caller, parameters };
     let (namespace, result) = match version.as_deref() {
-        Some(sts::VERSION) => (sts::NAMESPACE, sts::answer(&action, asked).await?),
+        Some(sts::VERSION) => (sts::NAMESPACE, sts::answer(&action, asked, &desk.logins).await?),
         Some(iam::VERSION) => (iam::NAMESPACE, iam::answer(&action, asked).await?),
         other => return Err(Mistake::Request(format!("the version `{}` is not known", other.unwrap_or(""))).into()),
     };

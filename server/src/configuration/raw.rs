@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::ConfigurationError;
+use super::logins::RawLogins;
 use super::site::RawSite;
 use super::table::{SETTINGS, Setting};
 
@@ -45,6 +46,7 @@ pub(super) struct Given {
 pub(crate) struct Raw {
     given: BTreeMap<&'static str, Given>,
     pub(super) sites: BTreeMap<String, RawSite>,
+    pub(super) logins: RawLogins,
     /// Variables that look like settings and are none. They are only remarked upon: orchestrators make variables of
     /// their own for whatever is called `twinlake`.
     pub(crate) unknown_variables: Vec<String>,
@@ -106,6 +108,7 @@ impl Raw {
                         }
                     }
                 }
+                (Value::Array(entries), None) if self.logins.lay(&key, &entries, path)? => {}
                 (value, Some(setting)) => {
                     let text = scalar(&value).ok_or_else(|| ConfigurationError::Value {
                         setting: key,

@@ -1,19 +1,25 @@
 //! STS: temporary keys, and who one is.
 
-use engine::{AssumeRole, Assumed, Session, SessionBounds};
+use std::collections::BTreeMap;
 
+use engine::{AssumeRole, Assumed, Engine, Outside, Session, SessionBounds};
+use kernel::{AuthMethod, Caller};
+
+use super::parameters::Parameters;
 use super::{Asked, Node};
+use crate::logins::{Logins, outside};
 use crate::s3_error::{Failure, Mistake};
 
 pub(super) const VERSION: &str = "2011-06-15";
 pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// Answers an operation.
-pub(super) async fn answer(action: &str, asked: Asked<'_>) -> Result<Vec<Node>, Failure> {
+pub(super) async fn answer(action: &str, asked: Asked<'_>, logins: &Logins) -> Result<Vec<Node>, Failure> {
     match action {
         "GetCallerIdentity" => caller_identity(asked),
         "GetSessionToken" => session_token(asked),
         "AssumeRole" => assume_role(asked),
+        "AssumeRoleWithWebIdentity" => with_web_identity(asked, logins).await,
         other => Err(Mistake::QueryAction(other.to_owned()).into()),
     }
 }
@@ -55,4 +61,56 @@ fn assume_role(asked: Asked<'_>) -> Result<Vec<Node>, Failure> {
     let Assumed { session, arn, id } = engine.assume_role(caller, &assume)?;
     let user = Node::of("AssumedRoleUser", vec![Node::text("AssumedRoleId", id), Node::text("Arn", arn)]);
     Ok(vec![credentials(&session), user])
+}
+
+/// What the three requests that prove by themselves who asks have in common.
+struct Wanted {
+    /// None for a session of whoever it is, without a role: an addition to STS that MinIO's clients make use of.
+    role: Option<(String, String)>,
+    seconds: Option<u32>,
+    policy: Option<String>,
+    policy_arns: Vec<String>,
+}
+
+impl Wanted {
+    fn take(parameters: &mut Parameters) -> Result<Self, Mistake> {
+        let role = match parameters.take("RoleArn").filter(|arn| !arn.is_empty()) {
+            Some(arn) => Some((arn, parameters.need("RoleSessionName")?)),
+            None => None,
+        };
+        let (policy, policy_arns) = (parameters.take("Policy"), parameters.policy_arns());
+        Ok(Self { role, seconds: parameters.number("DurationSeconds")?, policy, policy_arns })
+    }
+
+    /// The session, and who it is.
+    fn begin(self, engine: &Engine, caller: &Caller, who: Outside) -> Result<Vec<Node>, Failure> {
+        let bounds =
+            SessionBounds { seconds: self.seconds, policy: self.policy.as_deref(), policy_arns: self.policy_arns };
+        let Assumed { session, arn, id } = match &self.role {
+            Some((role_arn, session_name)) => {
+                let assume = AssumeRole { role_arn, session_name, tags: BTreeMap::new(), bounds };
+                engine.assume_role_from_outside(caller, who, &assume)?
+            }
+            None => engine.session_from_outside(who, &bounds)?,
+        };
+        let user = Node::of("AssumedRoleUser", vec![Node::text("AssumedRoleId", id), Node::text("Arn", arn)]);
+        Ok(vec![credentials(&session), user])
+    }
+}
+
+/// Source: AWS STS API Reference, *AssumeRoleWithWebIdentity*.
+async fn with_web_identity(asked: Asked<'_>, logins: &Logins) -> Result<Vec<Node>, Failure> {
+    let Asked { engine, caller, mut parameters } = asked;
+    let token = parameters.need("WebIdentityToken")?;
+    let wanted = Wanted::take(&mut parameters)?;
+    parameters.end()?;
+    let verified = logins.token(&token, caller.origin().source_ip).await.map_err(Mistake::Login)?;
+    let who = outside(&verified.identified, AuthMethod::Token);
+    let mut answer = wanted.begin(engine, caller, who)?;
+    answer.extend([
+        Node::text("SubjectFromWebIdentityToken", verified.identified.subject.as_str()),
+        Node::text("Provider", verified.issuer.as_str()),
+        Node::text("Audience", verified.audience.as_str()),
+    ]);
+    Ok(answer)
 }
