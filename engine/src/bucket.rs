@@ -7,7 +7,7 @@ use policy::{Action, BucketView, Permit};
 
 use crate::facts::BucketFacts;
 use crate::leave::Ask;
-use crate::{BucketInfo, CreateBucket, Engine, Error, Missing, Result};
+use crate::{BucketInfo, CreateBucket, Engine, Error, Existing, Missing, Result};
 
 pub(crate) fn info(bucket: &Bucket) -> BucketInfo {
     BucketInfo {
@@ -23,7 +23,7 @@ impl Engine {
     /// Makes a bucket. Versioning starts out unversioned. Whoever gives it tags or an ownership needs leave for these too.
     ///
     /// # Errors
-    /// `AlreadyExists` when the name is taken; `Denied`.
+    /// `AlreadyExists` when the name is taken, by the caller's account or by another; `Denied`.
     pub async fn create_bucket(&self, caller: &Caller, create: CreateBucket) -> Result<BucketInfo> {
         let CreateBucket { name, tags, ownership } = create;
         let needed = [
@@ -43,7 +43,15 @@ impl Engine {
             now: self.clock.now(),
             by: &caller.to_string(),
         };
-        Ok(info(&*self.catalog.create_bucket(new).await?))
+        let owner = new.owner;
+        match self.catalog.create_bucket(new).await.map_err(Error::from) {
+            Err(Error::AlreadyExists(Existing::OwnBucket)) => {
+                // What has been removed meanwhile was somebody's a moment ago.
+                let is_own = self.catalog.bucket(&name).await?.is_none_or(|known| known.owner == owner);
+                Err(Error::AlreadyExists(if is_own { Existing::OwnBucket } else { Existing::Bucket }))
+            }
+            made => Ok(info(&*made?)),
+        }
     }
 
     /// Asks for leave to do something with a bucket that is yet to be made.
@@ -85,7 +93,7 @@ impl Engine {
         Ok(())
     }
 
-    /// At most `limit` buckets after a name, by name, and whether more follow.
+    /// At most `limit` buckets of the caller's account after a name, by name, and whether more follow.
     ///
     /// # Errors
     /// `Denied`.
@@ -97,7 +105,8 @@ impl Engine {
         limit: usize,
     ) -> Result<(Vec<BucketInfo>, bool)> {
         self.permit_lake(caller, Action::ListAllMyBuckets)?;
-        let (buckets, truncated) = self.catalog.buckets(prefix, after, limit).await?;
+        let own = self.account_of(caller);
+        let (buckets, truncated) = self.catalog.buckets_of(own, prefix, after, limit).await?;
         Ok((buckets.iter().map(|bucket| info(bucket)).collect(), truncated))
     }
 

@@ -35,6 +35,8 @@ pub enum Missing {
 pub enum Existing {
     /// A bucket of that name, and it is the caller's.
     OwnBucket,
+    /// A bucket of that name belongs to another account.
+    Bucket,
 }
 
 /// A precondition that does not hold.

@@ -11,6 +11,7 @@
 //! ```
 
 mod accounts;
+mod common_policies;
 mod compiled;
 mod credentials;
 mod groups;

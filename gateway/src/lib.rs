@@ -124,7 +124,7 @@ impl Gateway {
         let logins = Logins::new(Arc::clone(&parts.engine), Arc::clone(&parts.providers), &parts.clock);
         let logins = Arc::new(logins);
         let desk = Desk { engine: Arc::clone(&parts.engine), forms, batches, logins: Arc::clone(&logins) };
-        let edge = Edge { keys: &keys, region: &parts.region, limits: &parts.limits, virtual_hosts: &virtual_hosts };
+        let edge = Edge { keys: &keys, limits: &parts.limits, virtual_hosts: &virtual_hosts };
         let service = s3_service(face, Some(desk), &edge);
         let engine = parts.engine;
         let front = Front::new(FrontParts {
@@ -174,14 +174,13 @@ impl Gateway {
 /// What s3s must know of the edge.
 struct Edge<'a> {
     keys: &'a Arc<KeyRing>,
-    region: &'a Region,
     limits: &'a Limits,
     virtual_hosts: &'a VirtualHosts,
 }
 
 /// s3s before the faces that `face` makes, all alike, and before the desk for what s3s has no name for.
 fn s3_service<F: s3s::S3>(face: impl Fn() -> F, desk: Option<Desk>, edge: &Edge<'_>) -> S3Service {
-    let config = Arc::new(StaticConfigProvider::new(Arc::new(s3_config(edge.region, edge.limits))));
+    let config = Arc::new(StaticConfigProvider::new(Arc::new(s3_config(edge.limits))));
     let builder = || {
         let mut builder = S3ServiceBuilder::new(face());
         builder.set_config(config.clone());
@@ -198,10 +197,10 @@ fn s3_service<F: s3s::S3>(face: impl Fn() -> F, desk: Option<Desk>, edge: &Edge<
 }
 
 /// What S3 allows, and no more.
-fn s3_config(region: &Region, limits: &Limits) -> S3Config {
+fn s3_config(limits: &Limits) -> S3Config {
     let mut config = S3Config::default();
-    config.expected_region =
-        Some(s3s::region::Region::new(region.as_str().into()).expect("s3s allows every region that the kernel allows"));
+    // The doorman judges regions: those of S3's requests, and not those of IAM's and STS's.
+    config.expected_region = None;
     config.sig_v4_allowed_services =
         [front::mechanism::SERVICE].into_iter().chain(own::query_api::SERVICES).map(Into::into).collect();
     config.enable_sig_v2 = false;

@@ -276,6 +276,7 @@ fn from_engine(error: engine::Error) -> S3Error {
     match error {
         Error::NotFound(missing) => not_found(missing),
         Error::Removed { .. } => unlisted("VersionRemoved", StatusCode::GONE, &error),
+        Error::AlreadyExists(Existing::Bucket) => S3Error::new(S3ErrorCode::BucketAlreadyExists),
         Error::AlreadyExists(Existing::OwnBucket) => S3Error::new(S3ErrorCode::BucketAlreadyOwnedByYou),
         Error::Denied(_) => S3Error::new(S3ErrorCode::AccessDenied),
         Error::Identity(fault) => identity(&fault),

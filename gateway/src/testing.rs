@@ -89,11 +89,9 @@ pub(crate) fn front(inner: Inner, limits: Limits) -> Arc<Front> {
 /// A doorman before s3s, behind which stands a [`Drain`].
 pub(crate) fn front_of_s3s(limits: Limits) -> Arc<Front> {
     let root = RootCredentials { access_key: ACCESS_KEY.into(), secret_key: Secret::new(SECRET_KEY.into()) };
-    let region = Region::new(REGION).expect("region");
     let virtual_hosts = VirtualHosts::new(&["lake.example".into()], &["web.example".into()]);
     let edge = crate::Edge {
         keys: &Arc::new(crate::credentials::KeyRing::new(&root, None)),
-        region: &region,
         limits: &limits,
         virtual_hosts: &virtual_hosts,
     };

@@ -24,7 +24,7 @@ use kernel::{Sequence, Tags, Timestamp};
 use prost::Message;
 
 pub(crate) use annotation::{annotation, annotation_extent, annotation_row};
-pub(crate) use bucket::{bucket, bucket_row};
+pub(crate) use bucket::{bucket, bucket_owner, bucket_row};
 pub(crate) use calendar::{calendar, calendar_row};
 pub(crate) use change::{change, change_row, change_time};
 pub(crate) use content::{part, part_row, placements, placements_row};

@@ -223,7 +223,7 @@ fn refusal(error: &Error) -> Answer {
         Error::NotFound(Missing::Part) => Refusal::NoPart,
         Error::NotFound(Missing::Annotation) => Refusal::NoAnnotation,
         Error::Removed { .. } => Refusal::Removed,
-        Error::AlreadyExists(Existing::OwnBucket) => Refusal::BucketTaken,
+        Error::AlreadyExists(Existing::OwnBucket | Existing::Bucket) => Refusal::BucketTaken,
         Error::Precondition(Unmet::NotModified { .. }) => Refusal::NotModified,
         Error::Precondition(Unmet::Header(_)) => Refusal::Condition,
         Error::Precondition(Unmet::BucketNotEmpty) => Refusal::BucketNotEmpty,

@@ -9,6 +9,9 @@ use super::records::{AccessKey, Account, Group, ManagedPolicy, Role, User};
 use super::{IdentityFault, NewAccessKey};
 use crate::{Engine, Result};
 
+/// What is bounded by memory alone.
+const QUOTA: usize = 1_000_000;
+
 impl Engine {
     /// Makes an account, and an access key of its root. The key's secret is shown this once.
     ///
@@ -56,6 +59,27 @@ impl Engine {
         Ok(roster.accounts.values().map(|shelved| shelved.record.clone()).collect())
     }
 
+    /// How much there is in an account and how much there may be, under the names that IAM has for it.
+    ///
+    /// # Errors
+    /// `Denied`.
+    pub fn account_summary(&self, caller: &Caller, account: AccountId) -> Result<Vec<(&'static str, usize)>> {
+        self.permit_identity(caller, Action::GetAccountSummary, &format!("arn:aws:iam::{account}:*"))?;
+        let roster = self.identities.roster();
+        Ok(vec![
+            ("Users", roster.all_of::<User>(account).count()),
+            ("UsersQuota", QUOTA),
+            ("Groups", roster.all_of::<Group>(account).count()),
+            ("GroupsQuota", QUOTA),
+            ("Roles", roster.all_of::<Role>(account).count()),
+            ("RolesQuota", QUOTA),
+            ("Policies", roster.all_of::<ManagedPolicy>(account).count()),
+            ("PoliciesQuota", QUOTA),
+            ("AccessKeysPerUserQuota", super::keys::KEYS_MAX),
+            ("AccountAccessKeysPresent", usize::from(roster.keys_of(account, None).next().is_some())),
+        ])
+    }
+
     /// Removes an account to which nothing belongs any more but its root's keys.
     ///
     /// # Errors
@@ -86,18 +110,11 @@ impl Engine {
         .await
     }
 
-    /// Source of the bound: a lake's buckets are walked a thousand at a time.
     async fn expect_no_buckets(&self, id: AccountId) -> Result<()> {
-        let mut after: Option<String> = None;
-        loop {
-            let (buckets, more) = self.catalog.buckets("", after.as_deref(), 1_000).await?;
-            if let Some(bucket) = buckets.iter().find(|bucket| bucket.owner == id) {
-                return Err(IdentityFault::InUse(format!("the bucket `{}` belongs to the account", bucket.name)).into());
-            }
-            after = buckets.last().map(|bucket| bucket.name.as_str().to_owned());
-            if !more {
-                return Ok(());
-            }
+        let (buckets, _) = self.catalog.buckets_of(id, "", None, 1).await?;
+        match buckets.first() {
+            None => Ok(()),
+            Some(own) => Err(IdentityFault::InUse(format!("the bucket `{}` belongs to the account", own.name)).into()),
         }
     }
 

@@ -97,6 +97,45 @@ impl Engine {
         .await
     }
 
+    /// Gives a group another name or path; none to leave it. Members and policies stay.
+    ///
+    /// # Errors
+    /// `Identity` where there is none, or for a name that is taken or cannot be; `Denied`, `Unavailable`.
+    pub async fn update_group(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        name: &str,
+        new_name: Option<&str>,
+        new_path: Option<&str>,
+    ) -> Result<()> {
+        let roster = self.identities.roster();
+        let mut new = self.permit_group(caller, Action::UpdateGroup, &roster, account, name)?.clone();
+        new.name = new_name.map_or(new.name, str::to_owned);
+        naming::name("group", &new.name, LONG_NAME_CHARS_MAX)?;
+        if new_path.is_some() {
+            new.path = naming::path(new_path)?;
+        }
+        self.permit_identity(caller, Action::UpdateGroup, &new.arn())?;
+        self.change_identities(|next| {
+            let group: Group = next.now().of::<Group>(account, name)?.clone();
+            let is_another = |known: &Group| known.name != group.name && known.name.eq_ignore_ascii_case(&new.name);
+            if next.now().all_of::<Group>(account).any(is_another) {
+                return Err(IdentityFault::exists("group", &new.name).into());
+            }
+            let members = next.now().all_of::<User>(account).filter(|user| user.groups.contains(name));
+            let members: Vec<User> = members.cloned().collect();
+            next.remove(&group);
+            for mut member in members {
+                member.groups.remove(name);
+                member.groups.insert(new.name.clone());
+                next.put(member)?;
+            }
+            next.put(Group { name: new.name, path: new.path, ..group })
+        })
+        .await
+    }
+
     /// Takes a user into a group, or out of it. What is so already succeeds.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use super::records::{AccessKey, User};
 use crate::{Engine, Error, Result};
 
 /// Keys of one owner that may do what it may. Source: IAM User Guide, *IAM and AWS STS quotas*.
-const KEYS_MAX: usize = 2;
+pub(super) const KEYS_MAX: usize = 2;
 /// Service accounts of one owner.
 const SERVICES_MAX: usize = 100;
 const DESCRIPTION_CHARS_MAX: usize = 256;

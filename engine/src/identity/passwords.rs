@@ -50,6 +50,10 @@ fn are_equal(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
 }
 
+fn none(name: &str) -> IdentityFault {
+    IdentityFault::missing("password of the user", name)
+}
+
 fn check_length(password: &str) -> std::result::Result<(), IdentityFault> {
     let chars = password.chars().count();
     match (CHARS_MIN..=CHARS_MAX).contains(&chars) {
@@ -97,12 +101,59 @@ impl Engine {
         password: &str,
         must_change: bool,
     ) -> Result<User> {
-        let roster = self.identities.roster();
-        let has_one = roster.of::<User>(account, name).is_ok_and(|user| user.password.is_some());
-        let action = if has_one { Action::UpdateLoginProfile } else { Action::CreateLoginProfile };
-        self.permit_user(caller, action, &roster, account, name)?;
+        let has_one = self.identities.roster().of::<User>(account, name).is_ok_and(|user| user.password.is_some());
+        match has_one {
+            true => self.update_password(caller, account, name, password, must_change).await,
+            false => self.create_password(caller, account, name, password, must_change).await,
+        }
+    }
+
+    /// Gives a user its first password.
+    ///
+    /// # Errors
+    /// As [`Engine::set_password`], and `Identity` where it has one.
+    pub async fn create_password(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        name: &str,
+        password: &str,
+        must_change: bool,
+    ) -> Result<User> {
+        self.permit_user(caller, Action::CreateLoginProfile, &self.identities.roster(), account, name)?;
         let new = self.new_password(password, must_change).await?;
-        self.put_password(account, name, Some(new)).await
+        self.put_password(account, name, |was| match was {
+            Some(_) => Err(IdentityFault::exists("password of the user", name)),
+            None => Ok(Some(new)),
+        })
+        .await
+    }
+
+    /// Gives a user that has a password another.
+    ///
+    /// # Errors
+    /// As [`Engine::set_password`], and `Identity` where it has none.
+    pub async fn update_password(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        name: &str,
+        password: &str,
+        must_change: bool,
+    ) -> Result<User> {
+        self.permit_user(caller, Action::UpdateLoginProfile, &self.identities.roster(), account, name)?;
+        let new = self.new_password(password, must_change).await?;
+        self.put_password(account, name, |was| was.map(|_| Some(new)).ok_or_else(|| none(name))).await
+    }
+
+    /// A user that has a password.
+    ///
+    /// # Errors
+    /// `Identity` where there is no such user or it has none; `Denied`.
+    pub fn password_of(&self, caller: &Caller, account: AccountId, name: &str) -> Result<User> {
+        let roster = self.identities.roster();
+        let user = self.permit_user(caller, Action::GetLoginProfile, &roster, account, name)?;
+        user.password.as_ref().map(|_| user.clone()).ok_or_else(|| none(name).into())
     }
 
     /// Takes a user's password away. Sessions that were begun with it go on until they end.
@@ -110,12 +161,8 @@ impl Engine {
     /// # Errors
     /// `Identity` where there is no such user or it has none; `Denied`, `Unavailable`.
     pub async fn delete_password(&self, caller: &Caller, account: AccountId, name: &str) -> Result<()> {
-        let roster = self.identities.roster();
-        let user = self.permit_user(caller, Action::DeleteLoginProfile, &roster, account, name)?;
-        if user.password.is_none() {
-            return Err(IdentityFault::missing("password of the user", name).into());
-        }
-        self.put_password(account, name, None).await.map(drop)
+        self.permit_user(caller, Action::DeleteLoginProfile, &self.identities.roster(), account, name)?;
+        self.put_password(account, name, |was| was.map(|_| None).ok_or_else(|| none(name))).await.map(drop)
     }
 
     /// Sets the caller's own password. Who changes it shows the old one.
@@ -130,12 +177,18 @@ impl Engine {
         self.permit_user(caller, Action::ChangePassword, &self.identities.roster(), own.account, &own.name)?;
         self.try_password(own.account, &own.name, old).await?;
         let new = self.new_password(new, false).await?;
-        self.put_password(own.account, &own.name, Some(new)).await.map(drop)
+        self.put_password(own.account, &own.name, |_| Ok(Some(new))).await.map(drop)
     }
 
-    async fn put_password(&self, account: AccountId, name: &str, password: Option<Password>) -> Result<User> {
+    async fn put_password(
+        &self,
+        account: AccountId,
+        name: &str,
+        change: impl FnOnce(Option<Password>) -> std::result::Result<Option<Password>, IdentityFault>,
+    ) -> Result<User> {
         self.change_identities(|next| {
-            let user = User { password, ..next.now().of::<User>(account, name)?.clone() };
+            let mut user = next.now().of::<User>(account, name)?.clone();
+            user.password = change(user.password)?;
             next.put(user.clone())?;
             Ok(user)
         })

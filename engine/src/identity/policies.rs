@@ -7,6 +7,7 @@ use kernel::{AccountId, Caller};
 use policy::{Action, Attachment};
 
 use super::IdentityFault;
+use super::common_policies;
 use super::compiled::check;
 use super::naming::{self, LONG_NAME_CHARS_MAX};
 use super::records::{Group, ManagedPolicy, PolicyVersion, Powers, Role, User, within};
@@ -323,14 +324,16 @@ impl Engine {
         Ok((policy, version.ok_or(Error::Bug("a version that was there is not"))?))
     }
 
-    /// The managed policies of an account, by name, and to how many each is attached.
+    /// The managed policies of an account and then those that every account has, by name, and to how many each is
+    /// attached.
     ///
     /// # Errors
     /// `Denied`.
     pub fn policies(&self, caller: &Caller, account: AccountId) -> Result<Vec<(ManagedPolicy, usize)>> {
         self.permit_identity(caller, Action::ListPolicies, &format!("arn:aws:iam::{account}:policy/*"))?;
         let roster = self.identities.roster();
-        let all = roster.all_of::<ManagedPolicy>(account);
+        let common = roster.all_within::<ManagedPolicy>(common_policies::ACCOUNT);
+        let all = roster.all_of::<ManagedPolicy>(account).chain(common);
         Ok(all.map(|policy| (policy.clone(), holders(&roster, &policy.arn()).len())).collect())
     }
 
@@ -349,7 +352,7 @@ impl Engine {
         check(arn, document, &Attachment::Managed)?;
         let (account, created_ms) = (self.account_of(caller), self.clock.now().as_millis());
         self.change_identities(|next| {
-            let mut policy = managed(next.now(), account, arn)?.clone();
+            let mut policy = own(next.now(), account, arn)?.clone();
             if policy.versions.len() >= VERSIONS_MAX {
                 return Err(IdentityFault::Limit { what: "versions of a policy", max: VERSIONS_MAX }.into());
             }
@@ -373,7 +376,7 @@ impl Engine {
         self.permit_identity(caller, Action::SetDefaultPolicyVersion, arn)?;
         let account = self.account_of(caller);
         self.change_identities(|next| {
-            let mut policy = managed(next.now(), account, arn)?.clone();
+            let mut policy = own(next.now(), account, arn)?.clone();
             expect_version(&policy, number)?;
             policy.default = number;
             next.put(policy)
@@ -389,7 +392,7 @@ impl Engine {
         self.permit_identity(caller, Action::DeletePolicyVersion, arn)?;
         let account = self.account_of(caller);
         self.change_identities(|next| {
-            let mut policy = managed(next.now(), account, arn)?.clone();
+            let mut policy = own(next.now(), account, arn)?.clone();
             expect_version(&policy, number)?;
             if policy.default == number {
                 return Err(IdentityFault::InUse("the version that counts cannot be removed".to_owned()).into());
@@ -408,7 +411,7 @@ impl Engine {
         self.permit_identity(caller, Action::DeletePolicy, arn)?;
         let account = self.account_of(caller);
         self.change_identities(|next| {
-            let policy = managed(next.now(), account, arn)?.clone();
+            let policy = own(next.now(), account, arn)?.clone();
             if !holders(next.now(), arn).is_empty() {
                 return Err(IdentityFault::InUse("the policy is attached".to_owned()).into());
             }
@@ -422,7 +425,16 @@ impl Engine {
     }
 }
 
-/// A managed policy of an account, by its ARN. What an account may attach is its own.
+/// A managed policy that an account may change: one of its own.
+fn own<'r>(roster: &'r Roster, account: AccountId, arn: &str) -> std::result::Result<&'r ManagedPolicy, IdentityFault> {
+    let policy = managed(roster, account, arn)?;
+    match policy.account == common_policies::ACCOUNT {
+        false => Ok(policy),
+        true => Err(IdentityFault::Value("what every account has cannot be changed".to_owned())),
+    }
+}
+
+/// A managed policy by its ARN: one of an account, or one that every account has.
 fn managed<'r>(
     roster: &'r Roster,
     account: AccountId,
@@ -430,7 +442,7 @@ fn managed<'r>(
 ) -> std::result::Result<&'r ManagedPolicy, IdentityFault> {
     let missing = || IdentityFault::missing("policy", arn);
     let (named, name) = naming::parse_arn(arn, "policy").ok_or_else(missing)?;
-    if named != account.to_string() {
+    if named != account.to_string() && named != common_policies::ACCOUNT {
         return Err(missing());
     }
     let policy: &ManagedPolicy = roster.find(&within(named, name)).map_err(|_| missing())?;

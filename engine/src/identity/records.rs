@@ -185,6 +185,11 @@ pub struct ManagedPolicy {
 }
 
 impl ManagedPolicy {
+    /// Whether every account has it.
+    pub fn is_common(&self) -> bool {
+        self.account == super::common_policies::ACCOUNT
+    }
+
     /// The version that counts.
     pub fn current(&self) -> Option<&PolicyVersion> {
         self.versions.iter().find(|version| version.number == self.default)

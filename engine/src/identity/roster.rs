@@ -7,8 +7,8 @@ use bytes::Bytes;
 use kernel::{AccountId, Principal, Timestamp};
 use metadata::DocumentEdit;
 
-use super::IdentityFault;
 use super::records::{AccessKey, Account, Group, ManagedPolicy, Record, Role, User, within};
+use super::{IdentityFault, common_policies};
 use crate::{Engine, Error, Result};
 
 /// Principals that are remembered at the most, between two changes.
@@ -81,7 +81,12 @@ impl Roster {
     }
 
     /// Everything of a kind in an account, by name.
-    pub(crate) fn all_of<R: Shelve>(&self, account: AccountId) -> impl Iterator<Item = &R> {
+    pub(crate) fn all_of<R: Shelve>(&self, account: AccountId) -> impl Iterator<Item = &R> + use<'_, R> {
+        self.all_within(&account.to_string())
+    }
+
+    /// Everything of a kind in what is named like an account, by name.
+    pub(crate) fn all_within<'r, R: Shelve>(&'r self, account: &str) -> impl Iterator<Item = &'r R> + use<'r, R> {
         let (from, until) = (format!("{account}/"), format!("{account}0"));
         R::shelf(self).range(from..until).map(|(_, shelved)| &shelved.record)
     }
@@ -205,6 +210,10 @@ impl Engine {
         self.read::<Group>(&mut roster).await?;
         self.read::<Role>(&mut roster).await?;
         self.read::<ManagedPolicy>(&mut roster).await?;
+        roster.policies.extend(common_policies::all().map(|policy| {
+            // Its bytes are never asked for: it does not change.
+            (policy.name(), Arc::new(Shelved { record: policy, bytes: Bytes::new() }))
+        }));
         self.read::<AccessKey>(&mut roster).await?;
         self.identities.replace(roster);
         self.open_session_key().await?;

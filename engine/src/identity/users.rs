@@ -7,7 +7,7 @@ use policy::Action;
 
 use super::IdentityFault;
 use super::naming::{self, NAME_CHARS_MAX};
-use super::records::{Account, Powers, User};
+use super::records::{AccessKey, Account, Powers, User};
 use super::roster::Roster;
 use crate::{Engine, Error, Result};
 
@@ -111,6 +111,45 @@ impl Engine {
             }
             next.remove(&user);
             Ok(())
+        })
+        .await
+    }
+
+    /// Gives a user another name or path; none to leave it. Its keys, groups and policies stay; policies that name it by
+    /// its ARN mean the old one from now on, and its sessions end.
+    ///
+    /// # Errors
+    /// `Identity` where there is none, or for a name that is taken or cannot be; `Denied`, `Unavailable`.
+    pub async fn update_user(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        name: &str,
+        new_name: Option<&str>,
+        new_path: Option<&str>,
+    ) -> Result<()> {
+        let roster = self.identities.roster();
+        let found = self.permit_user(caller, Action::UpdateUser, &roster, account, name)?;
+        let mut new = found.clone();
+        new.name = new_name.map_or(new.name, str::to_owned);
+        naming::name("user", &new.name, NAME_CHARS_MAX)?;
+        if new_path.is_some() {
+            new.path = naming::path(new_path)?;
+        }
+        // Who may change the one must be allowed to make the other.
+        self.permit_identity(caller, Action::UpdateUser, &new.arn())?;
+        self.change_identities(|next| {
+            let user: User = next.now().of::<User>(account, name)?.clone();
+            let is_another = |known: &User| known.name != user.name && known.name.eq_ignore_ascii_case(&new.name);
+            if next.now().all_of::<User>(account).any(is_another) {
+                return Err(IdentityFault::exists("user", &new.name).into());
+            }
+            let keys: Vec<AccessKey> = next.now().keys_of(account, Some(name)).cloned().collect();
+            next.remove(&user);
+            for key in keys {
+                next.put(AccessKey { user: Some(new.name.clone()), ..key })?;
+            }
+            next.put(User { name: new.name, path: new.path, ..user })
         })
         .await
     }

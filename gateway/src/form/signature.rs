@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq;
 
 use super::{Fields, FormFault};
 use crate::credentials::KeyRing;
-use crate::front::mechanism;
+use crate::front::mechanism::{self, Scope};
 use crate::translate::time;
 
 /// By how much the signer's clock may be ahead.
@@ -54,8 +54,8 @@ impl Signers {
             return Err(credential_fault("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
         }
         let credential = needed(fields, "x-amz-credential", "X-Amz-Credential")?;
-        let (access_key, day) = mechanism::scope(credential, &self.region, &[mechanism::SERVICE]).map_err(|fault| {
-            credential_fault(format!("Error parsing the X-Amz-Credential parameter; {}", fault.said(&self.region)))
+        let (access_key, day) = mechanism::scope(credential, &Scope::s3(&self.region)).map_err(|fault| {
+            credential_fault(format!("Error parsing the X-Amz-Credential parameter; {}", fault.said()))
         })?;
         let date = signing_date(needed(fields, "x-amz-date", "X-Amz-Date")?, day, now)?;
         let (secret, region) = (self.secret(access_key)?, self.region.as_str());

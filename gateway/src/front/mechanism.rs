@@ -59,8 +59,8 @@ pub(crate) fn judge(parts: &mut Parts, region: &Region) -> Result<Mechanism, Ref
         if token(value).is_some() {
             return Ok(Mechanism::Bearer);
         }
-        let services: &[&str] = if is_query_api { &query_api::SERVICES } else { &[SERVICE] };
-        return header(value, region, services, &parts.headers).map(|()| Mechanism::Header);
+        let wanted = if is_query_api { Scope::QUERY_API } else { Scope::s3(region) };
+        return header(value, &wanted, &parts.headers).map(|()| Mechanism::Header);
     }
     if by_query {
         return presigned(query, region, &parts.headers);
@@ -88,7 +88,7 @@ pub(crate) fn is_form(parts: &Parts) -> bool {
 }
 
 /// Source: Amazon S3 API, *Authenticating Requests: Using the Authorization Header*.
-fn header(value: &str, region: &Region, services: &[&str], headers: &HeaderMap) -> Result<(), Refusal> {
+fn header(value: &str, wanted: &Scope<'_>, headers: &HeaderMap) -> Result<(), Refusal> {
     let (algorithm, rest) = value.split_once(' ').unwrap_or((value, ""));
     if algorithm != ALGORITHM {
         return Err(if algorithm.starts_with("AWS") {
@@ -108,9 +108,9 @@ fn header(value: &str, region: &Region, services: &[&str], headers: &HeaderMap) 
         }
     };
     let (credential, signed, _) = (field("Credential")?, field("SignedHeaders")?, field("Signature")?);
-    scope(credential, region, services).map_err(|fault| {
-        let refusal = malformed_header(&fault.said(region));
-        if matches!(fault, ScopeFault::Region(_)) { refusal.with("Region", region.as_str()) } else { refusal }
+    scope(credential, wanted).map_err(|fault| {
+        let refusal = malformed_header(&fault.said());
+        if let ScopeFault::Region { ours, .. } = fault { refusal.with("Region", ours) } else { refusal }
     })?;
     judge_signed_headers(signed, headers, || malformed_header(NOT_CANONICAL))
 }
@@ -139,9 +139,9 @@ fn presigned(query: Option<&str>, region: &Region, headers: &HeaderMap) -> Resul
     if field("X-Amz-Algorithm")? != ALGORITHM {
         return Err(malformed_query("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
     }
-    scope(&field("X-Amz-Credential")?, region, &[SERVICE]).map_err(|fault| {
-        let refusal = malformed_query(format!("Error parsing the X-Amz-Credential parameter; {}", fault.said(region)));
-        if matches!(fault, ScopeFault::Region(_)) { refusal.with("Region", region.as_str()) } else { refusal }
+    scope(&field("X-Amz-Credential")?, &Scope::s3(region)).map_err(|fault| {
+        let refusal = malformed_query(format!("Error parsing the X-Amz-Credential parameter; {}", fault.said()));
+        if let ScopeFault::Region { ours, .. } = fault { refusal.with("Region", ours) } else { refusal }
     })?;
     judge_signed_headers(&field("X-Amz-SignedHeaders")?, headers, || malformed_query(NOT_CANONICAL))?;
     Ok(Mechanism::Query)
@@ -155,43 +155,55 @@ fn malformed_query(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusa
     Refusal::bad_request("AuthorizationQueryParametersError", message)
 }
 
+/// What a credential must be for.
+pub(crate) struct Scope<'a> {
+    /// None where any region does: users and sessions are the same in all.
+    region: Option<&'a Region>,
+    services: &'static [&'static str],
+}
+
+impl<'a> Scope<'a> {
+    const QUERY_API: Self = Self { region: None, services: &query_api::SERVICES };
+
+    /// Requests of S3 in this region.
+    pub(crate) fn s3(region: &'a Region) -> Self {
+        Self { region: Some(region), services: &[SERVICE] }
+    }
+}
+
 /// What is wrong with a credential's scope.
-pub(crate) enum ScopeFault {
+pub(crate) enum ScopeFault<'a> {
     Form,
-    Region(String),
+    Region { given: String, ours: &'a str },
     Service(String),
 }
 
-impl ScopeFault {
+impl ScopeFault<'_> {
     /// The fault in words.
-    pub(crate) fn said(&self, region: &Region) -> String {
+    pub(crate) fn said(&self) -> String {
         match self {
             Self::Form => {
                 "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".".into()
             }
-            Self::Region(given) => format!("the region '{given}' is wrong; expecting '{region}'"),
+            Self::Region { given, ours } => format!("the region '{given}' is wrong; expecting '{ours}'"),
             Self::Service(given) => format!("incorrect service \"{given}\". This endpoint belongs to \"s3\"."),
         }
     }
 }
 
 /// The access key and the day of a credential whose scope is ours.
-pub(crate) fn scope<'a>(
-    credential: &'a str,
-    region: &Region,
-    services: &[&str],
-) -> Result<(&'a str, &'a str), ScopeFault> {
+pub(crate) fn scope<'c, 'w>(credential: &'c str, wanted: &Scope<'w>) -> Result<(&'c str, &'c str), ScopeFault<'w>> {
     let fields: Vec<&str> = credential.split('/').collect();
-    let &[access_key, date, given_region, service, end] = fields.as_slice() else {
+    let &[access_key, date, given, service, end] = fields.as_slice() else {
         return Err(ScopeFault::Form);
     };
     if access_key.is_empty() || date.len() != 8 || end != "aws4_request" {
         return Err(ScopeFault::Form);
     }
-    if given_region != region.as_str() {
-        return Err(ScopeFault::Region(given_region.to_owned()));
+    if let Some(ours) = wanted.region.map(Region::as_str).filter(|ours| *ours != given) {
+        return Err(ScopeFault::Region { given: given.to_owned(), ours });
     }
-    if !services.contains(&service) {
+    if !wanted.services.contains(&service) {
         return Err(ScopeFault::Service(service.to_owned()));
     }
     Ok((access_key, date))

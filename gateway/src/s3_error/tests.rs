@@ -33,6 +33,7 @@ fn every_engine_error_has_its_code_and_status() {
         (Engine::NotFound(Missing::Part), "InvalidPart", 400),
         (Engine::NotFound(Missing::BucketTags), "NoSuchTagSet", 404),
         (Engine::NotFound(Missing::Annotation), "NoSuchAnnotation", 404),
+        (Engine::AlreadyExists(Existing::Bucket), "BucketAlreadyExists", 409),
         (Engine::AlreadyExists(Existing::OwnBucket), "BucketAlreadyOwnedByYou", 409),
         (Engine::Precondition(Unmet::NotModified { etag, modified }), "NotModified", 304),
         (Engine::Precondition(Unmet::Header("If-Match")), "PreconditionFailed", 412),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kernel::settings::{BucketSettings, Setting};
-use kernel::{BucketId, BucketName, Sequence, Tags, Timestamp, Versioning};
+use kernel::{AccountId, BucketId, BucketName, Sequence, Tags, Timestamp, Versioning};
 
 use super::draft::Draft;
 use super::request::{Bucket, BucketCounters, Change, NewBucket, What};
@@ -118,12 +118,40 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Damaged`], [`CatalogError::Map`].
     pub async fn buckets(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<(Vec<Arc<Bucket>>, bool)> {
+        self.buckets_where(prefix, after, limit, |_| true).await
+    }
+
+    /// The buckets of one account, as [`Catalog::buckets`] lists those of all.
+    ///
+    /// # Errors
+    /// As [`Catalog::buckets`].
+    pub async fn buckets_of(
+        &self,
+        owner: AccountId,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Arc<Bucket>>, bool)> {
+        // A row that cannot be read is somebody's, and is named when it is read whole.
+        self.buckets_where(prefix, after, limit, move |row| record::bucket_owner(row).is_none_or(|of| of == owner))
+            .await
+    }
+
+    async fn buckets_where(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+        is_wanted: impl Fn(&[u8]) -> bool + Send + 'static,
+    ) -> Result<(Vec<Arc<Bucket>>, bool)> {
         let (from, until) = keys::buckets(prefix, after);
         if limit == 0 || from >= until {
             return Ok((Vec::new(), false));
         }
         let rows = gather(&*self.map, Family::Buckets, from, until, Vec::new(), move |rows, place, row| {
-            rows.push((place.to_vec(), Bytes::copy_from_slice(row)));
+            if is_wanted(row) {
+                rows.push((place.to_vec(), Bytes::copy_from_slice(row)));
+            }
             if rows.len() > limit { Step::Stop } else { Step::Next }
         });
         let mut rows = rows.await?;

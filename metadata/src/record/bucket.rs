@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kernel::settings::SettingName;
-use kernel::{BucketId, BucketName, Region, Sequence, Timestamp, Versioning};
+use kernel::{AccountId, BucketId, BucketName, Region, Sequence, Timestamp, Versioning};
 
 use super::access::account;
 use super::settings::{setting_code, setting_name};
@@ -33,6 +33,19 @@ struct BucketRow {
     /// The number of the owner's account.
     #[prost(uint64, tag = "8")]
     owner: u64,
+}
+
+/// Of a bucket's row, whose it is.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct OwnerRow {
+    #[prost(uint64, tag = "8")]
+    owner: u64,
+}
+
+/// The account that a stored bucket belongs to; none for what is no bucket.
+pub(crate) fn bucket_owner(row: &[u8]) -> Option<AccountId> {
+    let (_, OwnerRow { owner }) = unstamp(row, "not a bucket").ok()?;
+    AccountId::new(owner)
 }
 
 /// How versioning is written, here and in the log of changes.

@@ -1,6 +1,7 @@
 //! IAM: users, groups, roles, policies and access keys of the caller's account.
 
 mod groups;
+mod passwords;
 mod policies;
 mod roles;
 mod users;
@@ -30,6 +31,12 @@ fn escaped(document: &str) -> String {
 pub(super) async fn answer(action: &str, asked: Asked<'_>) -> Answer {
     match action {
         "CreateUser" => users::create(asked).await,
+        "UpdateUser" => users::update(asked).await,
+        "CreateLoginProfile" => passwords::create(asked).await,
+        "GetLoginProfile" => passwords::get(asked),
+        "UpdateLoginProfile" => passwords::update(asked).await,
+        "DeleteLoginProfile" => passwords::delete(asked).await,
+        "ChangePassword" => passwords::change(asked).await,
         "GetUser" => users::get(asked),
         "ListUsers" => users::list(asked),
         "DeleteUser" => users::delete(asked).await,
@@ -41,6 +48,7 @@ pub(super) async fn answer(action: &str, asked: Asked<'_>) -> Answer {
         "UpdateAccessKey" => users::update_key(asked).await,
         "DeleteAccessKey" => users::delete_key(asked).await,
         "CreateGroup" => groups::create(asked).await,
+        "UpdateGroup" => groups::update(asked).await,
         "GetGroup" => groups::get(asked),
         "ListGroups" => groups::list(asked),
         "DeleteGroup" => groups::delete(asked).await,
@@ -57,6 +65,7 @@ pub(super) async fn answer(action: &str, asked: Asked<'_>) -> Answer {
         "TagRole" => roles::tag(asked).await,
         "UntagRole" => roles::untag(asked).await,
         "ListRoleTags" => roles::list_tags(asked),
+        "GetAccountSummary" => summary(asked),
         other => policies::answer(other, asked).await,
     }
 }
@@ -72,6 +81,17 @@ impl Asked<'_> {
         let own = || self.caller.principal().filter(|one| is_user(one.kind)).map(|one| one.name.clone());
         self.parameters.take("UserName").or_else(own)
     }
+}
+
+fn summary(asked: Asked<'_>) -> Answer {
+    let account = asked.account();
+    let Asked { engine, caller, parameters } = asked;
+    parameters.end()?;
+    let entry = |(name, count): (&str, usize)| {
+        Node::of("entry", vec![Node::text("key", name), Node::text("value", count.to_string())])
+    };
+    let entries = engine.account_summary(caller, account)?.into_iter().map(entry);
+    Ok(vec![Node::of("SummaryMap", entries.collect())])
 }
 
 fn tags<'a>(tags: impl IntoIterator<Item = (&'a String, &'a String)>) -> Node {

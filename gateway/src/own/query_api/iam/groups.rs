@@ -34,6 +34,15 @@ pub(super) fn get(mut asked: Asked<'_>) -> Answer {
     Ok(nodes)
 }
 
+pub(super) async fn update(mut asked: Asked<'_>) -> Answer {
+    let (name, account) = (asked.parameters.need("GroupName")?, asked.account());
+    let (new_name, new_path) = (asked.parameters.take("NewGroupName"), asked.parameters.take("NewPath"));
+    let Asked { engine, caller, parameters } = asked;
+    parameters.end()?;
+    engine.update_group(caller, account, &name, new_name.as_deref(), new_path.as_deref()).await?;
+    Ok(Vec::new())
+}
+
 pub(super) fn list(mut asked: Asked<'_>) -> Answer {
     let prefix = asked.parameters.take("PathPrefix").unwrap_or_else(|| "/".to_owned());
     let (stretch, account) = (asked.parameters.stretch()?, asked.account());

@@ -185,15 +185,16 @@ fn list(mut asked: Asked<'_>) -> Answer {
     let (engine, caller) = ended(asked)?;
     let mut all = engine.policies(caller, account)?;
     match scope.as_deref() {
-        None | Some("All" | "Local") => {}
-        // There are no policies of AWS's own here.
-        Some("AWS") => all.clear(),
+        None | Some("All") => {}
+        Some("Local") => all.retain(|(policy, _)| !policy.is_common()),
+        Some("AWS") => all.retain(|(policy, _)| policy.is_common()),
         Some(other) => return Err(Mistake::Query(format!("`Scope` is All, AWS or Local, not `{other}`")).into()),
     }
     all.retain(|(policy, attached)| {
         policy.path.starts_with(prefix.as_deref().unwrap_or("/"))
             && (*attached > 0 || only_attached.as_deref() != Some("true"))
     });
+    all.sort_by(|(one, _), (next, _)| one.name.cmp(&next.name));
     let (page, next) = stretch.of(all, |(policy, _)| &policy.name);
     let mut nodes = vec![Node::list("Policies", &page, fields)];
     nodes.extend(Node::more(next));

@@ -76,6 +76,15 @@ pub(super) async fn delete(mut asked: Asked<'_>) -> Answer {
     Ok(Vec::new())
 }
 
+pub(super) async fn update(mut asked: Asked<'_>) -> Answer {
+    let (name, account) = (asked.parameters.need("UserName")?, asked.account());
+    let (new_name, new_path) = (asked.parameters.take("NewUserName"), asked.parameters.take("NewPath"));
+    let Asked { engine, caller, parameters } = asked;
+    parameters.end()?;
+    engine.update_user(caller, account, &name, new_name.as_deref(), new_path.as_deref()).await?;
+    Ok(Vec::new())
+}
+
 pub(super) async fn tag(mut asked: Asked<'_>) -> Answer {
     let (name, set, account) = (asked.parameters.need("UserName")?, asked.parameters.tags()?, asked.account());
     let Asked { engine, caller, parameters } = asked;
