@@ -91,6 +91,7 @@ impl Lake {
             by: "bench",
             completes: None,
             annotations: Vec::new(),
+            keeps_embargo: None,
             owner: kernel::AccountId::HOME,
             acl: None,
             protection: kernel::Protection::default(),

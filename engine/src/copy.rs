@@ -4,9 +4,10 @@ use kernel::{Caller, ReadCondition, VersionId, VersionName};
 use policy::Action;
 
 use crate::annotations::carried::Annotations;
+use crate::embargo::written::EmbargoGrounds;
 use crate::facts::BucketFacts;
 use crate::ingest::{Announced, Source};
-use crate::leave::Sought;
+use crate::leave::{Ask, Sought};
 use crate::put::Target;
 use crate::{
     Attributes, Copied, CopyObject, CopySource, Engine, Error, Fault, GetObject, ObjectRead, Result, Selection, Unmet,
@@ -27,6 +28,7 @@ impl Engine {
             && copy.replace_tags.is_none()
             && copy.website_redirect.is_none()
             && copy.algorithm.is_none()
+            && copy.embargo.is_none()
             && !copy.says_how_to_store;
         if onto_itself && copy.source.version.is_none() && changes_nothing {
             return Err(Error::Invalid(Fault::Request(
@@ -54,10 +56,23 @@ impl Engine {
         if copy.replace_tags.is_none() && !tags.is_empty() {
             self.may_read_tags(caller, &copy.source).await?;
         }
-        let attributes =
-            Attributes { headers, metadata, tags, acl: copy.acl.clone(), protection: copy.protection.clone() };
+        let attributes = Attributes {
+            headers,
+            metadata,
+            tags,
+            acl: copy.acl.clone(),
+            protection: copy.protection.clone(),
+            embargo: copy.embargo.clone(),
+        };
         self.permit_write(caller, &facts, &copy.key, &attributes)?;
-        let target = Target { key: copy.key, attributes, condition: copy.condition, annotations };
+        let ask = Ask::key(Action::Classify, &facts, &copy.key);
+        self.permit_classifying(caller, ask, (Some(&object.tags), &attributes.tags))?;
+        // Tags that the copy takes over say nothing new.
+        let (wanted, tags) = (copy.embargo.as_ref(), copy.replace_tags.as_ref());
+        let source = self.bucket_facts(&copy.source.bucket).await?;
+        let grounds = EmbargoGrounds { wanted, tags, source: Some((&source, &read.info.version)) };
+        let embargo = self.embargo_of_new(caller, &facts, &copy.key, grounds).await?;
+        let target = Target { key: copy.key, attributes, condition: copy.condition, annotations, embargo };
         let source = Source { stream: read.body, bytes, announced: Announced::default(), algorithm };
         let written = self.write(permit, facts, target, source).await?;
         Ok(Copied { written, source_version })

@@ -22,6 +22,9 @@ impl Engine {
         let facts = self.bucket_facts(&delete.bucket).await?;
         let (ask, sought) = (Ask::bucket(action, &facts), Sought::now(&delete.key, delete.version));
         let permit = self.permit_whether_found(caller, ask, &facts, sought).await?;
+        if !delete.condition.is_none() {
+            self.expect(&permit, &facts, &delete.key, &delete.condition).await?;
+        }
         let by = &caller.to_string();
         let delete = &delete;
         let remove = |facts: BucketFacts| async move {

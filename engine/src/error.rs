@@ -161,6 +161,12 @@ pub enum Error {
     /// No permit.
     #[error("denied")]
     Denied(#[from] policy::Refusal),
+    /// It is there, and closed to the caller until an instant. Only who may know that it is there is told so.
+    #[error("closed until {opens:?}")]
+    Closed {
+        /// When it opens by itself.
+        opens: Timestamp,
+    },
     /// Something about identities was not done.
     #[error(transparent)]
     Identity(#[from] crate::IdentityFault),

@@ -83,7 +83,9 @@ impl Engine {
             Content::Parts { count, .. } => Some(count),
             Content::Whole(_) => None,
         };
-        Ok((permit, ObjectInfo { version, versioned: facts.versioned(), as_of, range, part_checksum, parts }))
+        let closed_until = self.closed_until(object);
+        let versioned = facts.versioned();
+        Ok((permit, ObjectInfo { version, versioned, as_of, range, part_checksum, parts, closed_until }))
     }
 
     async fn select(

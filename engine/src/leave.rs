@@ -8,7 +8,7 @@
 use kernel::{Caller, ObjectKey, Sequence, Tags, Version, VersionName, Who};
 use std::sync::Arc;
 
-use policy::{Action, BucketView, ObjectView, Permit, Policies, Question, Source, VersionView};
+use policy::{Action, BucketView, Group, ObjectView, Permit, Policies, Question, Source, VersionView};
 
 use crate::facts::BucketFacts;
 use crate::identity::CallerPolicies;
@@ -127,6 +127,12 @@ impl Engine {
         sought: Sought<'_>,
     ) -> Result<(Permit, Version)> {
         let found = self.find(bucket, sought).await;
+        if let Ok(version) = &found
+            && matches!(action.group(), Group::Read | Group::Raw)
+            && self.is_closed_to(caller, bucket, version)
+        {
+            return Err(self.closed(caller, Ask::bucket(action, bucket), bucket, (sought, version)));
+        }
         let permit = self.permit_with_facts(caller, Ask::bucket(action, bucket), sought, found.as_ref().ok())?;
         match found {
             Ok(version) => Ok((permit, version)),
@@ -153,7 +159,7 @@ impl Engine {
         self.permit_with_facts(caller, ask, sought, found.as_ref())
     }
 
-    fn permit_with_facts(
+    pub(crate) fn permit_with_facts(
         &self,
         caller: &Caller,
         ask: Ask<'_>,

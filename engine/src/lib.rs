@@ -17,6 +17,7 @@ mod bucket;
 mod copy;
 mod cors;
 mod delete;
+mod embargo;
 mod error;
 mod facts;
 mod get;
@@ -61,8 +62,9 @@ pub use identity::{
 pub use request::{
     AsOf, Attributes, BatchMember, BatchRead, Body, BucketInfo, BucketUsage, Bytestream, CompleteUpload, Copied,
     CopyObject, CopyPart, CopySource, CreateBucket, CreateUpload, DeleteObject, Deleted, Entry, GetObject, ListObjects,
-    ListUploads, ListVersions, ListedVersion, NamedPart, ObjectInfo, ObjectPage, ObjectParts, ObjectRead, Page,
-    PartPage, PutObject, PutPart, Selection, Trailer, UploadChecksum, UploadInfo, UploadName, Written,
+    ListUploads, ListVersions, ListedObject, ListedVersion, NamedPart, ObjectInfo, ObjectPage, ObjectParts, ObjectRead,
+    Page, PartPage, PutObject, PutPart, Selection, Trailer, UploadChecksum, UploadInfo, UploadName, WantedEmbargo,
+    Written,
 };
 pub use stale_uploads::{StaleUploadSettings, StaleUploads};
 pub use sweep::{Sweep, SweepSettings};

@@ -1,12 +1,13 @@
 //! Listing: pages of keys, versions and uploads.
 
-use kernel::{Caller, Version};
+use kernel::{Caller, Timestamp, Version};
 use metadata::{Listing, ObjectScan, PastListing, Row, UploadScan, VersionScan};
 use policy::Action;
 
 use crate::upload::upload_info;
 use crate::{
-    Engine, Entry, ListObjects, ListUploads, ListVersions, ListedVersion, ObjectPage, Page, Result, UploadInfo,
+    Engine, Entry, ListObjects, ListUploads, ListVersions, ListedObject, ListedVersion, ObjectPage, Page, Result,
+    UploadInfo,
 };
 
 fn page<T, U>(listing: Listing<T>, item: impl Fn(T) -> U) -> Page<U> {
@@ -17,9 +18,13 @@ fn page<T, U>(listing: Listing<T>, item: impl Fn(T) -> U) -> Page<U> {
     Page { entries: entries.collect(), truncated: listing.truncated }
 }
 
-fn name(entry: &Entry<Version>) -> &str {
+fn listed(version: Version, opens: &impl Fn(&Version) -> Option<Timestamp>) -> ListedObject {
+    ListedObject { opens: opens(&version), version }
+}
+
+fn name(entry: &Entry<ListedObject>) -> &str {
     match entry {
-        Entry::Item(version) => version.key.as_str(),
+        Entry::Item(listed) => listed.version.key.as_str(),
         Entry::Prefix(prefix) => prefix,
     }
 }
@@ -39,14 +44,16 @@ impl Engine {
             after: list.after.as_deref(),
             limit: list.limit,
         };
+        let (veil, opens) = (self.veil(caller, &facts), self.opening_of(caller, &facts));
         let Some(as_of) = list.as_of else {
-            let page = page(self.catalog.list_objects(scan).await?, |version| version);
+            let page = page(self.catalog.list_objects_behind(veil, scan).await?, |version| listed(version, &opens));
             let next = page.entries.last().filter(|_| page.truncated).map(name).map(str::to_owned);
             return Ok(ObjectPage { page, next, as_of: None });
         };
         let at = self.moment(caller, &facts, as_of).await?;
-        let PastListing { rows, next } = self.catalog.list_objects_as_of(&facts, scan, at).await?;
-        let page = page(Listing { rows, truncated: next.is_some() }, |version| version);
+        let past = self.catalog.list_objects_behind_as_of(veil, &facts, scan, at);
+        let PastListing { rows, next } = past.await?;
+        let page = page(Listing { rows, truncated: next.is_some() }, |version| listed(version, &opens));
         Ok(ObjectPage { page, next, as_of: Some(at) })
     }
 
@@ -64,8 +71,9 @@ impl Engine {
             after: list.after.as_ref().map(|(key, version)| (key.as_str(), *version)),
             limit: list.limit,
         };
-        let listing = self.catalog.list_versions(scan).await?;
-        Ok(page(listing, |(version, is_latest)| ListedVersion { version, is_latest }))
+        let (veil, opens) = (self.veil(caller, &facts), self.opening_of(caller, &facts));
+        let listing = self.catalog.list_versions_behind(veil, scan).await?;
+        Ok(page(listing, |(version, is_latest)| ListedVersion { opens: opens(&version), version, is_latest }))
     }
 
     /// A page of uploads under way, by key and then by when they were started.
@@ -82,6 +90,7 @@ impl Engine {
             after: list.after.as_ref().map(|(key, upload)| (key.as_str(), *upload)),
             limit: list.limit,
         };
-        Ok(page(self.catalog.list_uploads(scan).await?, |upload| upload_info(&upload)))
+        let veil = self.veil_of_uploads(caller, &facts);
+        Ok(page(self.catalog.list_uploads_behind(veil, scan).await?, |upload| upload_info(&upload)))
     }
 }

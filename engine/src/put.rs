@@ -1,14 +1,15 @@
 //! Writing an object in one request.
 
 use kernel::{
-    AccountId, AnnotationSum, BlobId, BucketName, Caller, Content, ObjectFacts, ObjectKey, Placement, VersionId,
-    WriteCondition,
+    AccountId, AnnotationSum, BlobId, BucketName, Caller, Content, ObjectFacts, ObjectKey, Placement, Protection,
+    VersionId, WriteCondition,
 };
 use metadata::NewVersion;
 use policy::{Action, Permit};
 use storage::Hint;
 
 use crate::annotations::carried::{Annotations, Carried};
+use crate::embargo::written::{EmbargoGrounds, NewEmbargo};
 use crate::facts::BucketFacts;
 use crate::ingest::{Ingested, Source};
 use crate::leave::Ask;
@@ -21,6 +22,8 @@ pub(crate) struct Target {
     pub(crate) condition: WriteCondition,
     /// The annotations that it has from the beginning: those of another version.
     pub(crate) annotations: Option<Annotations>,
+    /// Until when it is closed.
+    pub(crate) embargo: NewEmbargo,
 }
 
 /// What came in for a version.
@@ -39,8 +42,12 @@ impl Engine {
     pub async fn put_object(&self, caller: &Caller, put: PutObject) -> Result<Written> {
         let facts = self.bucket_facts(&put.bucket).await?;
         let permit = self.permit_write(caller, &facts, &put.key, &put.attributes)?;
+        self.permit_classifying(caller, Ask::key(Action::Classify, &facts, &put.key), (None, &put.attributes.tags))?;
         let PutObject { key, attributes, condition, body, algorithm, .. } = put;
-        let target = Target { key, attributes, condition, annotations: None };
+        let grounds =
+            EmbargoGrounds { wanted: attributes.embargo.as_ref(), tags: Some(&attributes.tags), source: None };
+        let embargo = self.embargo_of_new(caller, &facts, &key, grounds).await?;
+        let target = Target { key, attributes, condition, annotations: None, embargo };
         self.expect(&permit, &facts, &target.key, &target.condition).await?;
         let source = Source::from_body(body, algorithm);
         self.write(permit, facts, target, source).await
@@ -119,10 +126,11 @@ impl Engine {
                 id: arrived.id,
                 now,
                 facts: object_facts(
-                    &target.attributes,
+                    target,
                     &arrived.object,
                     facts.owner_of_new(permit.caller(), target.attributes.acl.as_ref()),
                 ),
+                keeps_embargo: target.embargo.keeps,
                 inline: arrived.object.inline.clone(),
                 placements: placements.clone(),
                 condition: &target.condition,
@@ -139,7 +147,7 @@ impl Engine {
     /// Refuses early what the commit would refuse anyway, before a long body is taken in.
     pub(crate) async fn expect(
         &self,
-        _permit: &Permit,
+        permit: &Permit,
         facts: &BucketFacts,
         key: &ObjectKey,
         condition: &WriteCondition,
@@ -148,12 +156,14 @@ impl Engine {
             return Ok(());
         }
         let current = self.catalog.version(facts.id, key, None).await?;
+        self.expect_open(permit.caller(), facts, (key, condition), current.as_ref())?;
         let etag = current.as_ref().and_then(|version| version.object()).map(|object| &object.etag);
         condition.failed_by(etag).map_or(Ok(()), |unexpected| Err(unexpected.into()))
     }
 }
 
-fn object_facts(attributes: &Attributes, ingested: &Ingested, owner: AccountId) -> ObjectFacts {
+fn object_facts(target: &Target, ingested: &Ingested, owner: AccountId) -> ObjectFacts {
+    let attributes = &target.attributes;
     ObjectFacts {
         bytes: ingested.bytes,
         etag: ingested.etag,
@@ -165,7 +175,7 @@ fn object_facts(attributes: &Attributes, ingested: &Ingested, owner: AccountId) 
         annotations: AnnotationSum::default(),
         owner,
         acl: attributes.acl.clone(),
-        protection: attributes.protection.clone(),
+        protection: Protection { embargo: target.embargo.embargo.clone(), ..attributes.protection.clone() },
     }
 }
 

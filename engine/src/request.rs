@@ -1,11 +1,14 @@
 //! What an operation is asked for, and what it answers: plain data, no HTTP in it.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use kernel::settings::{Ownership, Quota};
 use kernel::{
-    Acl, BucketName, ByteRange, Checksum, ChecksumAlgorithm, ETag, Headers, ObjectKey, Part, Protection, ReadCondition,
-    Region, Sequence, Tags, Timestamp, UploadId, UserMetadata, Version, VersionName, Versioning, WriteCondition,
+    Acl, BucketName, ByteRange, Checksum, ChecksumAlgorithm, ETag, EmbargoReader, Headers, ObjectKey, Part, Protection,
+    ReadCondition, Region, Sequence, Tags, Timestamp, UploadId, UserMetadata, Version, VersionName, Versioning,
+    WriteCondition,
 };
 
 use crate::error::BodyError;
@@ -88,6 +91,17 @@ pub struct Attributes {
     pub acl: Option<Acl>,
     /// What it is kept from.
     pub protection: Protection,
+    /// What the request says about who may read it from when on; none where it says nothing.
+    pub embargo: Option<WantedEmbargo>,
+}
+
+/// What a request says about an embargo. What it leaves open is as the bucket has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WantedEmbargo {
+    /// Until when nobody but the readers may read it.
+    pub until: Option<Timestamp>,
+    /// Who may read it before.
+    pub readers: Option<BTreeSet<EmbargoReader>>,
 }
 
 /// Writes an object.
@@ -173,6 +187,8 @@ pub struct ObjectInfo {
     pub part_checksum: Option<Checksum>,
     /// Parts of a multipart object.
     pub parts: Option<u16>,
+    /// Until when it is closed to others than its readers; none where it is open.
+    pub closed_until: Option<Timestamp>,
 }
 
 impl ObjectInfo {
@@ -245,6 +261,9 @@ pub struct CopyObject {
     pub acl: Option<Acl>,
     /// What the copy is kept from; never taken from the source.
     pub protection: Protection,
+    /// What the request says about who may read the copy from when on. An embargo of the source that is in force comes
+    /// along whether it says something or not; only a right to shorten embargoes lets it say less.
+    pub embargo: Option<WantedEmbargo>,
     /// Where a website redirects requests for the copy to; never taken from the source.
     pub website_redirect: Option<String>,
     /// Another checksum algorithm; none to keep the source's.
@@ -312,7 +331,7 @@ pub struct ListObjects {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectPage {
     /// The objects.
-    pub page: Page<Version>,
+    pub page: Page<ListedObject>,
     /// The key or common prefix behind which the rest follows, where there is a rest. A page of the past may end before it
     /// is full.
     pub next: Option<String>,
@@ -353,6 +372,15 @@ pub struct ListVersions {
     pub limit: usize,
 }
 
+/// A current object in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedObject {
+    /// The version. Where it is closed to the caller, nothing but its key and when it was written may be shown.
+    pub version: Version,
+    /// When it opens to the caller; none for what is open.
+    pub opens: Option<Timestamp>,
+}
+
 /// A version in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedVersion {
@@ -360,6 +388,8 @@ pub struct ListedVersion {
     pub version: Version,
     /// Whether it is the key's newest.
     pub is_latest: bool,
+    /// As in [`ListedObject`].
+    pub opens: Option<Timestamp>,
 }
 
 /// How the parts of an upload add up to one checksum.

@@ -1,16 +1,18 @@
 //! Multipart uploads: started, filled part by part in any order, completed into one version or given up.
 
 use kernel::{
-    AnnotationSum, Caller, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, ObjectFacts, Part, Timestamp,
-    UploadId, VersionId, VersionName,
+    AnnotationSum, BucketName, Caller, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, Embargo, ObjectFacts,
+    Part, Protection, Timestamp, UploadId, Version, VersionId, VersionName,
 };
 use metadata::{Completion, NewPart, NewVersion, Upload};
 use policy::{Action, Permit};
 use storage::Hint;
 
 use crate::copy::source_too_large;
+use crate::embargo::written::{EmbargoGrounds, NewEmbargo, until_of_tags};
 use crate::facts::BucketFacts;
 use crate::ingest::{Announced, Source};
+use crate::leave::Ask;
 use crate::{
     Body, CompleteUpload, CopyPart, CreateUpload, Engine, Error, Fault, Missing, NamedPart, PartPage, PutPart, Result,
     Selection, UploadChecksum, UploadInfo, UploadName, Written,
@@ -36,6 +38,12 @@ impl Engine {
         let facts = self.bucket_facts(&create.bucket).await?;
         let permit = self.permit_write(caller, &facts, &create.key, &create.attributes)?;
         let (algorithm, full_object) = checksum_of_upload(create.checksum)?;
+        self.permit_classifying(
+            caller,
+            Ask::key(Action::Classify, &facts, &create.key),
+            (None, &create.attributes.tags),
+        )?;
+        let embargo = self.embargo_of_upload(caller, &facts, &create).await?;
         let started = self.clock.now();
         let upload = Upload {
             id: UploadId::random(started, &*self.entropy),
@@ -49,7 +57,7 @@ impl Engine {
             checksum_chosen: create.checksum.is_some(),
             owner: facts.owner_of_new(caller, create.attributes.acl.as_ref()),
             acl: create.attributes.acl,
-            protection: create.attributes.protection,
+            protection: Protection { embargo, ..create.attributes.protection },
         };
         let (upload, by) = (&upload, &caller.to_string());
         let create = |facts: BucketFacts| async move { self.catalog.create_upload(&facts, upload.clone(), by).await };
@@ -94,6 +102,7 @@ impl Engine {
             return Err(source_too_large(self.settings.body_bytes_max));
         }
         let source = Source { stream: read.body, bytes, announced: Announced::default(), algorithm: upload.algorithm };
+        self.close_upload(&permit, &facts, &upload, (&copy.source.bucket, &read.info.version)).await?;
         let part = self.write_part(&permit, facts, &upload, copy.number, source).await?;
         Ok((part, source_version))
     }
@@ -164,6 +173,8 @@ impl Engine {
         let parts = self.choose(&permit, &upload, &complete.parts).await?;
         let object = assemble(&upload, &parts)?;
         verify_whole(&object, complete)?;
+        self.expect(&permit, &facts, &upload.key, &complete.condition).await?;
+        let (object, keeps_embargo) = self.closed_as_it_must_be(caller, &facts, &upload, object);
         let (id, by) = (VersionId::random(&*self.entropy), &caller.to_string());
         let (upload, object, parts, condition) = (&upload, &object, &parts, &complete.condition);
         let put = |facts: BucketFacts| async move {
@@ -178,11 +189,77 @@ impl Engine {
                 by,
                 completes: Some(Completion { upload, parts: parts.clone() }),
                 annotations: Vec::new(),
+                keeps_embargo,
             };
             self.catalog.put(&facts, put).await
         };
         let (version, facts) = self.change(&permit, facts, put).await?;
         Ok(Written { version, replicas: 1, versioned: facts.names_new_versions() })
+    }
+
+    /// The embargo that an upload begins with: what the request says of it, and that of the object it will be written
+    /// over. The bucket's default comes when it is completed, and counts from then on.
+    async fn embargo_of_upload(
+        &self,
+        caller: &Caller,
+        facts: &BucketFacts,
+        create: &CreateUpload,
+    ) -> Result<Option<Embargo>> {
+        let (wanted, tags) = (create.attributes.embargo.as_ref(), Some(&create.attributes.tags));
+        let grounds = EmbargoGrounds { wanted, tags, source: None };
+        let NewEmbargo { embargo, keeps } = self.embargo_of_new(caller, facts, &create.key, grounds).await?;
+        let says_something = wanted.is_some() || until_of_tags(&create.attributes.tags)?.is_some();
+        let own = embargo.filter(|_| says_something);
+        let Some(now) = keeps else { return Ok(own) };
+        let over = self.catalog.version(facts.id, &create.key, None).await?;
+        let over = over.as_ref().and_then(|version| version.object()?.protection.embargo.clone());
+        Ok(Embargo::stricter(own, over, now))
+    }
+
+    /// An object that an upload becomes, with the embargo it has from then on; and since when one of the object below
+    /// passes on, unless the caller may open it.
+    fn closed_as_it_must_be(
+        &self,
+        caller: &Caller,
+        facts: &BucketFacts,
+        upload: &Upload,
+        mut object: ObjectFacts,
+    ) -> (ObjectFacts, Option<Timestamp>) {
+        let now = self.time.opening();
+        let own = upload.protection.embargo.clone();
+        if own.is_some() && self.permit_shorter(caller, facts, (&upload.key, None)).is_ok() {
+            return (object, None);
+        }
+        object.protection.embargo = Embargo::stricter(self.default_embargo(facts, now), own, now);
+        (object, Some(now))
+    }
+
+    /// Closes an upload as firmly as the source of one of its parts is, unless the caller may open that.
+    async fn close_upload(
+        &self,
+        permit: &Permit,
+        facts: &BucketFacts,
+        upload: &Upload,
+        (source, version): (&BucketName, &Version),
+    ) -> Result<()> {
+        let now = self.time.opening();
+        let of_source = version.object().and_then(|object| object.protection.embargo.clone());
+        let Some(of_source) = of_source.filter(|embargo| embargo.is_in_force(now)) else { return Ok(()) };
+        let own = upload.protection.embargo.clone();
+        let source = self.bucket_facts(source).await?;
+        let is_enough = match &own {
+            Some(own) if !own.is_looser_than(&of_source, now) => true,
+            Some(_) => self.permit_shorter(permit.caller(), &source, (&version.key, Some(version))).is_ok(),
+            None => false,
+        };
+        if is_enough {
+            return Ok(());
+        }
+        let own = own.or_else(|| self.default_embargo(facts, now));
+        let closed = &Embargo::stricter(own, Some(of_source), now);
+        let close = |facts: BucketFacts| async move { self.catalog.close_upload(&facts, upload, closed).await };
+        self.change(permit, facts.clone(), close).await?;
+        Ok(())
     }
 
     async fn find_upload(

@@ -22,7 +22,7 @@ mod website;
 
 use std::sync::Arc;
 
-use engine::{AsOf, Engine, Written};
+use engine::{AsOf, Engine, WantedEmbargo, Written};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use kernel::{Caller, Region};
 use s3s::dto::*;
@@ -30,7 +30,7 @@ use s3s::{S3, S3Error, S3Request, S3Response, S3Result};
 
 use crate::front::trace::RequestTrace;
 use crate::s3_error::{self, Failure, Mistake};
-use crate::translate::{as_of, names, unhonoured};
+use crate::translate::{as_of, embargo, names, unhonoured};
 
 /// What every operation ends in.
 type Answer<T> = Result<S3Response<T>, Failure>;
@@ -51,11 +51,19 @@ impl S3Face {
     /// Who is calling, once the request asks for nothing that is not honoured.
     fn admit<T>(&self, request: &S3Request<T>) -> Result<Caller, Mistake> {
         as_of::refuse(&request.headers)?;
+        embargo::refuse(&request.headers)?;
         self.caller(request)
+    }
+
+    /// As [`Self::admit`], for an operation that makes a version: also what is said of an embargo.
+    fn admit_to_close<T>(&self, request: &S3Request<T>) -> Result<(Caller, Option<WantedEmbargo>), Failure> {
+        as_of::refuse(&request.headers)?;
+        Ok((self.caller(request)?, embargo::wanted(&request.headers)?))
     }
 
     /// As [`Self::admit`], for an operation that can look at the past: also which moment is asked for.
     fn admit_to_past<T>(&self, request: &S3Request<T>) -> Result<(Caller, Option<AsOf>), Mistake> {
+        embargo::refuse(&request.headers)?;
         Ok((self.caller(request)?, as_of::asked(&request.headers)?))
     }
 

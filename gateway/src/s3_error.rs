@@ -279,6 +279,10 @@ fn from_engine(error: engine::Error) -> S3Error {
         Error::AlreadyExists(Existing::Bucket) => S3Error::new(S3ErrorCode::BucketAlreadyExists),
         Error::AlreadyExists(Existing::OwnBucket) => S3Error::new(S3ErrorCode::BucketAlreadyOwnedByYou),
         Error::Denied(_) => S3Error::new(S3ErrorCode::AccessDenied),
+        Error::Closed { opens } => {
+            let opens = HeaderValue::try_from(time::rfc_3339(opens)).ok().map(|opens| (OPENS_AT, opens));
+            with_headers(S3Error::new(S3ErrorCode::AccessDenied), opens.into_iter().collect())
+        }
         Error::Identity(fault) => identity(&fault),
         Error::Locked(lock) => S3Error::with_message(
             S3ErrorCode::AccessDenied,
@@ -442,6 +446,8 @@ fn body_failure(error: &(dyn StdError + 'static)) -> Option<S3Error> {
 }
 
 const MALFORMED_TRAILER: &str = "MalformedTrailerError";
+/// When what is closed opens by itself.
+const OPENS_AT: HeaderName = HeaderName::from_static("x-lake-opens-at");
 const DELETE_MARKER: HeaderName = HeaderName::from_static("x-amz-delete-marker");
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 

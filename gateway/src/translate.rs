@@ -10,6 +10,7 @@ pub(crate) mod checksums;
 pub(crate) mod conditions;
 pub(crate) mod copy_source;
 pub(crate) mod cors;
+pub(crate) mod embargo;
 pub(crate) mod legible;
 pub(crate) mod listing;
 pub(crate) mod names;

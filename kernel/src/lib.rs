@@ -10,6 +10,7 @@ mod blob;
 mod caller;
 mod checksum;
 mod condition;
+mod embargo;
 mod entropy;
 pub mod fail_point;
 mod id;
@@ -27,6 +28,7 @@ pub use blob::{Extent, Part, Piece, Placement, WrappedKey};
 pub use caller::{Caller, Role, Who};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumScope, ETag};
 pub use condition::{EtagCondition, Freshness, ReadCondition, Unexpected, WriteCondition};
+pub use embargo::{Embargo, EmbargoLift, EmbargoListing, EmbargoReader, EmbargoRule, ReaderNameError};
 pub use entropy::Entropy;
 pub use id::{BlobId, BucketId, KeyId, ParseIdError, Sequence, UploadId, VersionId};
 pub use identity::{AccountId, AuthMethod, Narrowing, Origin, ParseAccountError, Principal, PrincipalKind};
@@ -35,8 +37,5 @@ pub use object::{
     ByteRange, Content, Headers, ObjectFacts, Standing, TagError, Tags, Tier, UserMetadata, Version, VersionName,
     Versioning,
 };
-pub use protection::{
-    DefaultRetention, Embargo, EmbargoLift, EmbargoListing, EmbargoRule, Lock, ObjectLock, Period, Protection, Release,
-    Retention, RetentionMode,
-};
+pub use protection::{DefaultRetention, Lock, ObjectLock, Period, Protection, Release, Retention, RetentionMode};
 pub use time::{Clock, Timestamp};

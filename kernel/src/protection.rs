@@ -1,9 +1,8 @@
 //! What a version is kept from, until when: removal (object lock) and being read (embargo).
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::Timestamp;
+use crate::{Embargo, Timestamp};
 
 /// How firmly a version is retained.
 ///
@@ -113,49 +112,6 @@ impl ObjectLock {
     pub fn retention_of_new(&self, now: Timestamp) -> Option<Retention> {
         self.default.map(|default| Retention { mode: default.mode, until: now.plus(default.period.duration()) })
     }
-}
-
-/// A version that nobody but its readers may read before an instant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Embargo {
-    /// Until this instant; the instant itself is open.
-    pub until: Timestamp,
-    /// Names of the groups that may read it before.
-    pub readers: BTreeSet<String>,
-    /// Who opened it before its time, once somebody did.
-    pub lift: Option<EmbargoLift>,
-}
-
-/// An embargo that was lifted early.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmbargoLift {
-    /// Who lifted it.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// Why, in their words; never empty.
-    pub reason: String,
-}
-
-/// How a bucket treats versions under embargo.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct EmbargoRule {
-    /// New versions are closed for so long when their request says nothing: milliseconds; none for not at all.
-    pub default_ms: Option<u64>,
-    /// Who may read them before: names of groups.
-    pub readers: BTreeSet<String>,
-    /// How listings show what is closed to the caller.
-    pub listing: EmbargoListing,
-}
-
-/// How listings show what is closed to the caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum EmbargoListing {
-    /// Not at all.
-    #[default]
-    Hidden,
-    /// By its key alone, without size and entity tag.
-    KeyOnly,
 }
 
 /// What a version is kept from.

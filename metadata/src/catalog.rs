@@ -49,7 +49,7 @@ use marks::KnownTimes;
 pub use request::{
     Amended, Amendment, Annotated, AnnotationScan, Bucket, BucketCounters, Change, Completion, Deletion, DeletionDone,
     Grave, Listing, NewAnnotation, NewBucket, NewPart, NewVersion, ObjectScan, Past, PastListing, Replaced, Row,
-    Upload, UploadScan, VersionScan, What,
+    Upload, UploadScan, Veil, VersionScan, What,
 };
 pub use unlinked::Unlinked;
 

@@ -15,6 +15,6 @@ pub use catalog::{
     Amended, Amendment, Annotated, AnnotationScan, Bucket, BucketCounters, CalendarEntry, CalendarScan, Catalog,
     CatalogError, Change, Completion, Deletion, DeletionDone, DocumentEdit, DocumentKind, Grave, Listing,
     NewAnnotation, NewBucket, NewPart, NewVersion, NoPast, ObjectScan, Past, PastListing, Replaced, Row, Turning,
-    Unlinked, Upload, UploadScan, VersionScan, What,
+    Unlinked, Upload, UploadScan, Veil, VersionScan, What,
 };
 pub use key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError, Stamped, Step, Visit, gather};

@@ -30,6 +30,7 @@ use slice::{Slice, Slices};
 
 pub(crate) use composition::owner;
 pub use entities::entity_name;
+pub(crate) use entities::is_reader;
 pub use explain::{Deciding, Explanation};
 
 /// The policies that hold in every lake, in Cedar, under the name `lake`.

@@ -10,6 +10,7 @@
 mod acl;
 mod action;
 mod atom;
+mod embargo;
 mod iam;
 mod judge;
 mod question;
@@ -24,6 +25,7 @@ use kernel::{BucketName, Caller, ObjectKey, Sequence, VersionName};
 
 pub use acl::AclPlace;
 pub use action::{Action, Group, Resource};
+pub use embargo::{instant, is_closed};
 pub use iam::{Attachment, BUCKET_POLICY_BYTES_MAX, CanonicalUsers};
 pub use judge::{BASE_TEXT, Deciding, Explanation, Judge, entity_name};
 pub use question::{BucketView, ObjectView, Policies, Question, VersionView};

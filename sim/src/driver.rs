@@ -102,9 +102,9 @@ async fn of_uploads(engine: &Engine, operation: Operation) -> engine::Result<Ans
 async fn listing(engine: &Engine, operation: Operation) -> engine::Result<Answer> {
     match operation {
         Operation::List(list) => {
-            let (entries, truncated) = page(engine.list_objects(&CALLER, list).await?.page, |version| {
-                let (etag, bytes) = of_object(&version)?;
-                Ok((version.key.as_str().to_owned(), etag, bytes))
+            let (entries, truncated) = page(engine.list_objects(&CALLER, list).await?.page, |listed| {
+                let (etag, bytes) = of_object(&listed.version)?;
+                Ok((listed.version.key.as_str().to_owned(), etag, bytes))
             })?;
             Ok(Answer::Objects(entries, truncated))
         }
@@ -233,6 +233,7 @@ fn refusal(error: &Error) -> Answer {
         Error::Locked(_)
         | Error::Precondition(Unmet::LockStays)
         | Error::Denied(_)
+        | Error::Closed { .. }
         | Error::QuotaExceeded(_)
         | Error::Busy
         | Error::Unavailable { .. }

@@ -215,6 +215,7 @@ impl Script<'_> {
             replace_tags: self.seeded.percent(30).then_some(replacement.tags),
             acl: None,
             protection: kernel::Protection::default(),
+            embargo: None,
             website_redirect: None,
             algorithm: None,
             with_annotations: self.seeded.percent(70),

@@ -21,9 +21,9 @@ enum Directive {
 }
 
 pub(super) async fn copy_object(face: &S3Face, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
-    let caller = face.admit(&request)?;
+    let (caller, embargo) = face.admit_to_close(&request)?;
     let with_annotations = carries_annotations(request.input.annotation_directive.as_ref(), request.uri.query())?;
-    let copy = CopyObject { with_annotations, ..asked(request.input)? };
+    let copy = CopyObject { with_annotations, embargo, ..asked(request.input)? };
     let copied = face.engine.copy_object(&caller, copy).await.map_err(copy_source::failure)?;
     let written = &copied.written;
     let mut result = CopyObjectResult {
@@ -74,6 +74,7 @@ fn asked(mut input: CopyObjectInput) -> Result<CopyObject, Mistake> {
         replace_tags,
         acl: None,
         protection: kernel::Protection::default(),
+        embargo: None,
         website_redirect,
         says_how_to_store: input.storage_class.is_some() || input.server_side_encryption.is_some(),
         algorithm: checksums::of_copy(input.checksum_algorithm.as_ref())?,

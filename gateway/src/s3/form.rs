@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{Attributes, Body, PutObject, Written};
+use engine::{Attributes, Body, PutObject, WantedEmbargo, Written};
 use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use kernel::{Caller, Clock, Headers, ObjectKey, Who, WriteCondition};
@@ -23,7 +23,7 @@ use crate::front::markup::Markup;
 use crate::front::trace::{RequestTrace, Resolved};
 use crate::s3_error::{Failure, Mistake};
 use crate::translate::listing::url_encoded;
-use crate::translate::{as_of, attributes, checksums, names, unhonoured};
+use crate::translate::{as_of, attributes, checksums, embargo, names, unhonoured};
 
 /// Where forms are received.
 pub(crate) struct Forms {
@@ -73,6 +73,7 @@ impl Forms {
         trace: Option<&RequestTrace>,
     ) -> Result<S3Response<s3s::Body>, Failure> {
         as_of::refuse(&request.headers)?;
+        embargo::refuse(&request.headers)?;
         unhonoured::refuse(&request.headers, &self.face.owner)?;
         let bucket = names::bucket(&head.bucket)?;
         let S3Request { input, extensions, .. } = request;
@@ -146,7 +147,7 @@ impl Forms {
             caller,
             policy,
             key: names::key(key)?,
-            attributes: attributes_of(fields)?,
+            attributes: Attributes { embargo: embargo_of(fields)?, ..attributes_of(fields)? },
             md5: checksums::content_md5(&headers)?,
             checksums: checksums::announced(&headers)?,
             then: Then::of(fields)?,
@@ -216,6 +217,11 @@ fn attributes_of(fields: &Fields) -> Result<Attributes, Mistake> {
         tags: fields.get("tagging").map(tags_of).transpose()?.unwrap_or_default(),
         ..Attributes::default()
     })
+}
+
+/// What a form says of an embargo.
+fn embargo_of(fields: &Fields) -> Result<Option<WantedEmbargo>, Failure> {
+    Ok(WantedEmbargo::parse(fields.get(embargo::UNTIL), fields.get(embargo::READERS))?)
 }
 
 /// The tags of a form: the document that `PutObjectTagging` takes.

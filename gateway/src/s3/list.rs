@@ -1,8 +1,10 @@
 //! Listings: objects in two dialects, versions, uploads under way.
 
-use engine::{Entry, ListObjects, ListUploads, ListVersions, ListedVersion, ObjectPage, Page, UploadInfo};
+use engine::{
+    Entry, ListObjects, ListUploads, ListVersions, ListedObject, ListedVersion, ObjectPage, Page, UploadInfo,
+};
 use http::HeaderMap;
-use kernel::{Checksum, ObjectKey, Sequence, Version};
+use kernel::{Checksum, ObjectKey, Sequence};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response};
 
@@ -28,7 +30,7 @@ pub(super) async fn list_objects(face: &S3Face, request: S3Request<ListObjectsIn
     check(
         encoding,
         &page,
-        |version| &version.key,
+        |listed| &listed.version.key,
         [Some(&asked.prefix), asked.delimiter.as_ref(), asked.after.as_ref()],
     )?;
     let truncated = goes_on(&page, asked.limit);
@@ -38,7 +40,7 @@ pub(super) async fn list_objects(face: &S3Face, request: S3Request<ListObjectsIn
     let next = next.filter(|_| truncated && !is_last_key);
     encoding.check(next.as_deref())?;
     let next_marker = next.map(|next| encoding.write(&next));
-    let (contents, prefixes) = split(page, |version| object(version, Some(face.owner()), encoding), encoding);
+    let (contents, prefixes) = split(page, |listed| object(listed, Some(face.owner()), encoding), encoding);
     let output = ListObjectsOutput {
         name: Some(input.bucket),
         // botocore decodes everything here but the prefix.
@@ -77,11 +79,11 @@ pub(super) async fn list_objects_v2(
     };
     let ObjectPage { page, next, as_of } = face.engine.list_objects(&caller, asked.clone()).await?;
     let echoed = [Some(&asked.prefix), asked.delimiter.as_ref(), input.start_after.as_ref()];
-    check(encoding, &page, |version| &version.key, echoed)?;
+    check(encoding, &page, |listed| &listed.version.key, echoed)?;
     let truncated = goes_on(&page, asked.limit);
     let next_continuation_token = next.filter(|_| truncated).map(|next| listing::token(&next));
     let owner = (input.fetch_owner == Some(true)).then(|| face.owner());
-    let (contents, prefixes) = split(page, |version| object(version, owner.clone(), encoding), encoding);
+    let (contents, prefixes) = split(page, |listed| object(listed, owner.clone(), encoding), encoding);
     let output = ListObjectsV2Output {
         name: Some(input.bucket),
         prefix: Some(encoding.write(&asked.prefix)),
@@ -237,9 +239,9 @@ fn moment(at: Option<Sequence>) -> HeaderMap {
     headers
 }
 
-fn last_key(page: &Page<Version>) -> Option<&str> {
+fn last_key(page: &Page<ListedObject>) -> Option<&str> {
     page.entries.last().map(|last| match last {
-        Entry::Item(version) => version.key.as_str(),
+        Entry::Item(listed) => listed.version.key.as_str(),
         Entry::Prefix(prefix) => prefix.as_str(),
     })
 }
@@ -267,7 +269,8 @@ fn algorithms(checksum: &Checksum) -> Option<ChecksumAlgorithmList> {
     Some(vec![checksums::algorithm_to_wire(checksum.algorithm)])
 }
 
-fn object(version: Version, owner: Option<Owner>, encoding: Encoding) -> Object {
+fn object(listed: ListedObject, owner: Option<Owner>, encoding: Encoding) -> Object {
+    let ListedObject { version, opens } = listed;
     let mut output = Object {
         key: Some(encoding.write(version.key.as_str())),
         last_modified: Some(time::to_wire(version.modified)),
@@ -275,7 +278,8 @@ fn object(version: Version, owner: Option<Owner>, encoding: Encoding) -> Object 
         storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
         ..Object::default()
     };
-    if let Some(facts) = version.object() {
+    // Of what is closed to the caller, no more than that it is there.
+    if let Some(facts) = version.object().filter(|_| opens.is_none()) {
         output.checksum_algorithm = algorithms(&facts.checksum);
         output.checksum_type = Some(checksums::scope_to_wire(facts.checksum.scope));
         output.e_tag = Some(conditions::etag_to_wire(&facts.etag));
@@ -285,9 +289,9 @@ fn object(version: Version, owner: Option<Owner>, encoding: Encoding) -> Object 
 }
 
 fn object_version(listed: ListedVersion, owner: Owner, encoding: Encoding) -> ObjectVersion {
-    let version = listed.version;
+    let ListedVersion { version, is_latest, opens } = listed;
     let mut output = ObjectVersion {
-        is_latest: Some(listed.is_latest),
+        is_latest: Some(is_latest),
         key: Some(encoding.write(version.key.as_str())),
         last_modified: Some(time::to_wire(version.modified)),
         owner: Some(owner),
@@ -295,7 +299,8 @@ fn object_version(listed: ListedVersion, owner: Owner, encoding: Encoding) -> Ob
         version_id: Some(names::version_text(version.name())),
         ..ObjectVersion::default()
     };
-    if let Some(facts) = version.object() {
+    // Of what is closed to the caller, no more than that it is there.
+    if let Some(facts) = version.object().filter(|_| opens.is_none()) {
         output.checksum_algorithm = algorithms(&facts.checksum);
         output.checksum_type = Some(checksums::scope_to_wire(facts.checksum.scope));
         output.e_tag = Some(conditions::etag_to_wire(&facts.etag));

@@ -21,7 +21,7 @@ pub(super) async fn create_multipart_upload(
     face: &S3Face,
     request: S3Request<CreateMultipartUploadInput>,
 ) -> Answer<CreateMultipartUploadOutput> {
-    let caller = face.admit(&request)?;
+    let (caller, embargo) = face.admit_to_close(&request)?;
     let mut input = request.input;
     let create = CreateUpload {
         bucket: names::bucket(&input.bucket)?,
@@ -30,6 +30,7 @@ pub(super) async fn create_multipart_upload(
             headers: attributes::headers(stored_headers!(input))?,
             metadata: attributes::metadata(input.metadata)?,
             tags: attributes::tags_of_header(input.tagging.as_deref())?,
+            embargo,
             ..Attributes::default()
         },
         checksum: checksums::of_upload(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?,

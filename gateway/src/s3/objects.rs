@@ -10,10 +10,10 @@ use crate::front::query;
 use crate::s3_error::Mistake;
 use crate::translate::attributes::{self, TYPE_UNKNOWN, stored_headers};
 use crate::translate::checksums::{self, show_checksum};
-use crate::translate::{as_of, body, conditions, names, ranges, time};
+use crate::translate::{as_of, body, conditions, embargo, names, ranges, time};
 
 pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
-    let caller = face.admit(&request)?;
+    let (caller, embargo) = face.admit_to_close(&request)?;
     // s3s takes half the name of a part for none.
     if let Some(name) = ["partNumber", "uploadId"].into_iter().find(|name| query::has(request.uri.query(), name)) {
         return Err(Mistake::Argument { name, reason: "a part needs both a number and an upload".to_owned() }.into());
@@ -27,6 +27,7 @@ pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>
             headers: attributes::headers(stored_headers!(input))?,
             metadata: attributes::metadata(input.metadata)?,
             tags: attributes::tags_of_header(input.tagging.as_deref())?,
+            embargo,
             ..Attributes::default()
         },
         algorithm,
@@ -170,6 +171,7 @@ fn moments(info: &ObjectInfo) -> HeaderMap {
     let mut headers = HeaderMap::new();
     place(&mut headers, info.version.sequence);
     as_of::say(&mut headers, info.as_of);
+    embargo::say(&mut headers, info.closed_until);
     headers
 }
 

@@ -6,7 +6,7 @@ mod past;
 
 use kernel::{BucketId, ObjectKey, Sequence, Version, VersionName};
 
-use super::request::{Listing, ObjectScan, Row, Upload, UploadScan, VersionScan};
+use super::request::{Listing, ObjectScan, Row, Upload, UploadScan, Veil, VersionScan};
 use super::top::name_row;
 use super::{Catalog, CatalogError, Place, Result};
 use crate::key_value::{Family, Step, gather};
@@ -84,6 +84,24 @@ impl<T> Page<T> {
         self.listing.rows.push(Row::Item(item()?));
         Ok(Step::Next)
     }
+
+    /// As [`Self::take`], but passes over what is hidden.
+    fn take_seen<S>(
+        &mut self,
+        veil: &Veil<S>,
+        key: &str,
+        read: impl FnOnce() -> std::result::Result<S, Malformed>,
+        item: impl FnOnce(S) -> T,
+    ) -> std::result::Result<Step, Malformed> {
+        if !veil.is_drawn() {
+            return self.take(key, || read().map(item));
+        }
+        let found = read()?;
+        if veil.hides(&found) {
+            return Ok(Step::Next);
+        }
+        self.take(key, || Ok(item(found)))
+    }
 }
 
 impl Catalog {
@@ -117,11 +135,20 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Damaged`], [`CatalogError::Map`].
     pub async fn list_objects(&self, list: ObjectScan<'_>) -> Result<Listing<Version>> {
+        self.list_objects_behind(Veil::NONE, list).await
+    }
+
+    /// Lists current objects but for those that are hidden: what is rolled up from hidden objects alone is hidden too. A
+    /// page then costs the hidden rows that it passes, too.
+    ///
+    /// # Errors
+    /// As [`Self::list_objects`].
+    pub async fn list_objects_behind(&self, veil: Veil<Version>, list: ObjectScan<'_>) -> Result<Listing<Version>> {
         let page = Page::new(list.bucket, list.prefix, list.delimiter, list.limit);
         let from = list.after.map(|after| page.after(after));
-        let visit = |page: &mut Page<Version>, place: &[u8], row: &[u8]| {
+        let visit = move |page: &mut Page<Version>, place: &[u8], row: &[u8]| {
             let key = keys::split_object(place).ok_or(MISPLACED)?;
-            page.take(key, || record::version(object_key(key)?, row))
+            page.take_seen(&veil, key, || record::version(object_key(key)?, row), |version| version)
         };
         self.fill(Family::Current, from, page, visit).await
     }
@@ -131,6 +158,18 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Damaged`], [`CatalogError::Map`].
     pub async fn list_versions(&self, list: VersionScan<'_>) -> Result<Listing<(Version, bool)>> {
+        self.list_versions_behind(Veil::NONE, list).await
+    }
+
+    /// Lists versions and markers but for those that are hidden. A version below a hidden one is not its key's newest.
+    ///
+    /// # Errors
+    /// As [`Self::list_versions`].
+    pub async fn list_versions_behind(
+        &self,
+        veil: Veil<Version>,
+        list: VersionScan<'_>,
+    ) -> Result<Listing<(Version, bool)>> {
         let bucket = list.bucket;
         let page = Page::new(bucket, list.prefix, list.delimiter, list.limit);
         let mut from = list.after.map(|(after, _)| page.after(after));
@@ -158,10 +197,11 @@ impl Catalog {
             {
                 return Ok(Step::Seek(keys::after_row(&keys::version(bucket, after, *at))));
             }
-            page.take(key, || {
+            let read = || {
                 let version = record::version(object_key(key)?, row)?;
-                if version.sequence == sequence { Ok((version, is_newest)) } else { Err(MISPLACED) }
-            })
+                if version.sequence == sequence { Ok(version) } else { Err(MISPLACED) }
+            };
+            page.take_seen(&veil, key, read, |version| (version, is_newest))
         };
         self.fill(Family::Versions, from, page, visit).await
     }
@@ -177,6 +217,14 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Damaged`], [`CatalogError::Map`].
     pub async fn list_uploads(&self, list: UploadScan<'_>) -> Result<Listing<Upload>> {
+        self.list_uploads_behind(Veil::NONE, list).await
+    }
+
+    /// Lists uploads under way but for those that are hidden.
+    ///
+    /// # Errors
+    /// As [`Self::list_uploads`].
+    pub async fn list_uploads_behind(&self, veil: Veil<Upload>, list: UploadScan<'_>) -> Result<Listing<Upload>> {
         let page = Page::new(list.bucket, list.prefix, list.delimiter, list.limit);
         let from = list.after.map(|(after, id)| match (id, ObjectKey::new(after)) {
             (Some(id), Ok(key)) if !page.is_common_prefix(after) => {
@@ -184,9 +232,9 @@ impl Catalog {
             }
             _ => page.after(after),
         });
-        let visit = |page: &mut Page<Upload>, place: &[u8], row: &[u8]| {
+        let visit = move |page: &mut Page<Upload>, place: &[u8], row: &[u8]| {
             let (key, id) = keys::split_upload(place).ok_or(MISPLACED)?;
-            page.take(key, || record::upload(object_key(key)?, id, row))
+            page.take_seen(&veil, key, || record::upload(object_key(key)?, id, row), |upload| upload)
         };
         self.fill(Family::Uploads, from, page, visit).await
     }

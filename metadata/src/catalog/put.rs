@@ -1,7 +1,7 @@
 //! Writing a version: an object put whole, an upload completed, or a marker.
 
 use kernel::settings::QuotaExceeded;
-use kernel::{AnnotationSum, Content, ObjectKey, Release, Sequence, Standing, Version, Versioning};
+use kernel::{AnnotationSum, Content, Embargo, ObjectKey, Release, Sequence, Standing, Timestamp, Version, Versioning};
 
 use super::draft::Draft;
 use super::request::{Bucket, Change, NewAnnotation, NewVersion, Replaced, What};
@@ -69,6 +69,16 @@ impl Ground {
     }
 }
 
+/// Closes a version as firmly as the object is that it will stand over; says whether that changed it.
+fn keep_embargo(version: &mut Version, over: &Top, now: Timestamp) -> bool {
+    let standing = over.object().and_then(|facts| facts.protection.embargo.clone());
+    let Some(standing) = standing.filter(|embargo| embargo.is_in_force(now)) else { return false };
+    let Standing::Object(facts) = &mut version.standing else { return false };
+    let own = facts.protection.embargo.take();
+    facts.protection.embargo = Embargo::stricter(own.clone(), Some(standing), now);
+    facts.protection.embargo != own
+}
+
 impl Catalog {
     pub(super) async fn ground(&self, bucket: &Bucket, key: &ObjectKey) -> Result<Ground> {
         Ok(match bucket.versioning {
@@ -90,7 +100,19 @@ impl Catalog {
     /// for a completion also [`CatalogError::UploadGone`], which comes before a failed condition, and
     /// [`CatalogError::PartChanged`].
     pub async fn put(&self, bucket: &Bucket, put: NewVersion<'_>) -> Result<Version> {
-        let NewVersion { key, id, now, mut facts, inline, placements, condition, by, completes, annotations } = put;
+        let NewVersion {
+            key,
+            id,
+            now,
+            mut facts,
+            inline,
+            placements,
+            condition,
+            by,
+            completes,
+            annotations,
+            keeps_embargo,
+        } = put;
         let _upload_ends = match &completes {
             Some(completion) => Some(self.locks.upload(completion.upload.id).await),
             None => None,
@@ -113,7 +135,7 @@ impl Catalog {
             modified: now,
             standing: Standing::Object(Box::new(facts)),
         };
-        let row = record::version_row(&version);
+        let mut row = record::version_row(&version);
         for _ in 0..ATTEMPTS {
             let mut draft = Draft::new(bucket, now);
             if let Some(completion) = &completes {
@@ -122,6 +144,9 @@ impl Catalog {
             let ground = self.ground(bucket, key).await?;
             if let Some(unexpected) = condition.failed_by(ground.top().object().map(|facts| &facts.etag)) {
                 return Err(CatalogError::Condition(unexpected));
+            }
+            if keeps_embargo.is_some_and(|now| keep_embargo(&mut version, ground.top(), now)) {
+                row = record::version_row(&version);
             }
             draft.link(inline.clone(), &placements);
             annotations.iter().for_each(|new| draft.add_annotation(id, new));

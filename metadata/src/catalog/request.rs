@@ -115,6 +115,9 @@ pub struct NewVersion<'a> {
     pub completes: Option<Completion<'a>>,
     /// The annotations it has from the beginning.
     pub annotations: Vec<NewAnnotation>,
+    /// Where given, the version is at least as closed as the object that it is written over is at this instant: an
+    /// embargo in force passes on.
+    pub keeps_embargo: Option<Timestamp>,
 }
 
 /// The end of an upload: its chosen parts become a version, the others are let go.
@@ -275,6 +278,37 @@ pub struct NewPart {
     pub inline: Option<(BlobId, Bytes)>,
     /// Where the blobs of its other pieces lie.
     pub placements: Vec<(BlobId, Vec<Placement>)>,
+}
+
+/// What a listing hides from whoever asks: rows that are passed over as if they were not there.
+pub struct Veil<T>(Option<Hides<T>>);
+
+type Hides<T> = Arc<dyn Fn(&T) -> bool + Send + Sync>;
+
+impl<T> Veil<T> {
+    /// Hides nothing.
+    pub const NONE: Self = Self(None);
+
+    /// Hides what the function says.
+    pub fn over(hides: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hides)))
+    }
+
+    /// Whether something may be hidden.
+    pub(crate) fn is_drawn(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether this is hidden.
+    pub(crate) fn hides(&self, row: &T) -> bool {
+        self.0.as_ref().is_some_and(|hides| hides(row))
+    }
+}
+
+impl<T> Clone for Veil<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
 /// Asks for current objects, in byte order of their keys.

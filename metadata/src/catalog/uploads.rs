@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use kernel::{BucketId, ObjectKey, Part, Sequence, Timestamp, UploadId};
+use kernel::{BucketId, Embargo, ObjectKey, Part, Sequence, Timestamp, UploadId};
 
 use super::draft::Draft;
 use super::request::{Bucket, Change, Completion, NewPart, Upload, What};
@@ -107,6 +107,35 @@ impl Catalog {
         rows.truncate(limit);
         let part = |(place, row): (Vec<u8>, Bytes)| record::part(&row).place(Family::Parts, &place);
         Ok((rows.into_iter().map(part).collect::<Result<_>>()?, truncated))
+    }
+
+    /// Closes an upload under way: what it becomes has this embargo, in the place of the one it was read with.
+    ///
+    /// # Errors
+    /// [`CatalogError::UploadGone`], [`CatalogError::BucketGone`], [`CatalogError::Contended`] where its embargo is another
+    /// by now, [`CatalogError::Map`].
+    pub async fn close_upload(&self, bucket: &Bucket, upload: &Upload, embargo: &Option<Embargo>) -> Result<()> {
+        let _upload_ends = self.locks.upload(upload.id).await;
+        let place = keys::upload(bucket.id, &upload.key, upload.id);
+        for _ in 0..ATTEMPTS {
+            let [row] = self.get([(Family::Uploads, place.clone())]).await?;
+            let row = row.ok_or(CatalogError::UploadGone)?;
+            let mut standing = record::upload(upload.key.clone(), upload.id, &row).place(Family::Uploads, &place)?;
+            if standing.protection.embargo == *embargo {
+                return Ok(());
+            }
+            if standing.protection.embargo != upload.protection.embargo {
+                return Err(CatalogError::Contended);
+            }
+            standing.protection.embargo.clone_from(embargo);
+            let mut draft = Draft::new(bucket, upload.started);
+            draft.expect(Family::Uploads, place.clone(), Some(&row));
+            draft.put(Family::Uploads, place.clone(), record::upload_row(&standing));
+            if self.commit(bucket, draft.finish_unlogged()).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(CatalogError::Contended)
     }
 
     /// Gives an upload up. Its bytes are let go.

@@ -1,8 +1,10 @@
 //! Access control lists and protections, as parts of other rows.
 
+use std::collections::BTreeSet;
+
 use kernel::{
-    AccountId, Acl, DefaultRetention, Embargo, EmbargoLift, EmbargoListing, EmbargoRule, Grant, Grantee, ObjectLock,
-    Period, Permission, Protection, PublicAccessBlock, Retention, RetentionMode, Timestamp,
+    AccountId, Acl, DefaultRetention, Embargo, EmbargoLift, EmbargoListing, EmbargoReader, EmbargoRule, Grant, Grantee,
+    ObjectLock, Period, Permission, Protection, PublicAccessBlock, Retention, RetentionMode, Timestamp,
 };
 
 use super::{Malformed, Result, millis};
@@ -149,6 +151,11 @@ pub(super) fn public_access_block(row: PublicAccessBlockRow) -> PublicAccessBloc
     PublicAccessBlock { block_public_acls, ignore_public_acls, block_public_policy, restrict_public_buckets }
 }
 
+fn readers(texts: &[String]) -> Result<BTreeSet<EmbargoReader>> {
+    let reader = |text: &String| text.parse().map_err(|_| Malformed("no reader of an embargo can be called so"));
+    texts.iter().map(reader).collect()
+}
+
 /// A protection; none where there is none.
 pub(super) fn protection_row(protection: &Protection) -> Option<ProtectionRow> {
     if *protection == Protection::default() {
@@ -162,7 +169,7 @@ pub(super) fn protection_row(protection: &Protection) -> Option<ProtectionRow> {
         legal_hold: protection.legal_hold,
         embargo: protection.embargo.as_ref().map(|embargo| EmbargoRow {
             until_ms: millis(embargo.until),
-            readers: embargo.readers.iter().cloned().collect(),
+            readers: embargo.readers.iter().map(ToString::to_string).collect(),
             lift: embargo.lift.as_ref().map(lift),
         }),
     })
@@ -176,11 +183,11 @@ pub(super) fn protection(row: Option<ProtectionRow>) -> Result<Protection> {
         mode => Some(Retention { mode: meaning(mode, &MODES, "unknown mode of retention")?, until }),
     };
     let lift = |row: LiftRow| EmbargoLift { by: row.by, at: Timestamp::from_millis(row.at_ms), reason: row.reason };
-    let embargo = row.embargo.map(|row| Embargo {
-        until: Timestamp::from_millis(row.until_ms),
-        readers: row.readers.into_iter().collect(),
-        lift: row.lift.map(lift),
-    });
+    let embargo = |row: EmbargoRow| {
+        let until = Timestamp::from_millis(row.until_ms);
+        Ok(Embargo { until, readers: readers(&row.readers)?, lift: row.lift.map(lift) })
+    };
+    let embargo = row.embargo.map(embargo).transpose()?;
     Ok(Protection { retention, legal_hold: row.legal_hold, embargo })
 }
 
@@ -209,12 +216,12 @@ pub(super) fn object_lock(row: ObjectLockRow) -> Result<ObjectLock> {
 pub(super) fn embargo_rule_row(rule: &EmbargoRule) -> EmbargoRuleRow {
     EmbargoRuleRow {
         default_ms: rule.default_ms,
-        readers: rule.readers.iter().cloned().collect(),
+        readers: rule.readers.iter().map(ToString::to_string).collect(),
         key_only: rule.listing == EmbargoListing::KeyOnly,
     }
 }
 
-pub(super) fn embargo_rule(row: EmbargoRuleRow) -> EmbargoRule {
+pub(super) fn embargo_rule(row: EmbargoRuleRow) -> Result<EmbargoRule> {
     let listing = if row.key_only { EmbargoListing::KeyOnly } else { EmbargoListing::Hidden };
-    EmbargoRule { default_ms: row.default_ms, readers: row.readers.into_iter().collect(), listing }
+    Ok(EmbargoRule { default_ms: row.default_ms, readers: readers(&row.readers)?, listing })
 }

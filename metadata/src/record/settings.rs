@@ -180,7 +180,7 @@ pub(crate) fn setting(name: SettingName, row: &[u8]) -> Result<Setting> {
         }
         SettingName::Embargo => {
             let row: EmbargoRuleRow = decode(row, "not a setting")?;
-            Setting::Embargo(Some(embargo_rule(row)))
+            Setting::Embargo(Some(embargo_rule(row)?))
         }
     })
 }

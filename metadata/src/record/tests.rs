@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use kernel::settings::SettingName;
 use kernel::{
     AccountId, Acl, Annotation, AnnotationName, AnnotationSum, BlobId, BucketId, BucketName, Checksum,
-    ChecksumAlgorithm, ChecksumScope, Content, ETag, Embargo, EmbargoLift, Extent, Grant, Grantee, Headers, KeyId,
-    ObjectFacts, ObjectKey, Part, Permission, Piece, Placement, Protection, Region, Retention, RetentionMode, SiteName,
-    Standing, UploadId, Version, VersionId, Versioning, WrappedKey,
+    ChecksumAlgorithm, ChecksumScope, Content, ETag, Embargo, EmbargoLift, EmbargoReader, Extent, Grant, Grantee,
+    Headers, KeyId, ObjectFacts, ObjectKey, Part, Permission, Piece, Placement, Protection, Region, Retention,
+    RetentionMode, SiteName, Standing, UploadId, Version, VersionId, Versioning, WrappedKey,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -80,7 +80,8 @@ fn owned() -> impl Strategy<Value = (AccountId, Option<Acl>, Protection)> {
     let retention = option::of((mode, at()).prop_map(|(mode, until)| Retention { mode, until }));
     let lift =
         option::of((at(), any::<String>()).prop_map(|(at, reason)| EmbargoLift { by: "a".to_owned(), at, reason }));
-    let readers = proptest::collection::btree_set(any::<String>(), 0..3);
+    let reader = prop_oneof!["[a-z/]{1,9}".prop_map(EmbargoReader::Group), "[a-z]{1,9}".prop_map(EmbargoReader::User)];
+    let readers = proptest::collection::btree_set(reader, 0..3);
     let embargo = option::of((at(), readers, lift).prop_map(|(until, readers, lift)| Embargo { until, readers, lift }));
     let protection = (retention, any::<bool>(), embargo).prop_map(|(retention, legal_hold, embargo)| Protection {
         retention,

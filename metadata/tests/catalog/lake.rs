@@ -220,6 +220,7 @@ impl Lake {
             by: BY,
             completes: None,
             annotations: Vec::new(),
+            keeps_embargo: None,
         }
     }
 

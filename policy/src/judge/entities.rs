@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
-use kernel::{AccountId, Caller, Embargo, Principal, PrincipalKind, RetentionMode, Timestamp, Who};
+use kernel::{AccountId, Caller, Embargo, EmbargoReader, Principal, PrincipalKind, RetentionMode, Timestamp, Who};
 
 use super::quick::Telling;
 use super::{Built, composition};
@@ -74,6 +74,34 @@ fn uid(kind: &EntityTypeName, id: impl AsRef<str>) -> EntityUid {
 /// The name by which policies in Cedar know a user, a group or a role.
 pub fn entity_name(account: AccountId, name: &str) -> String {
     if account == AccountId::HOME { name.to_owned() } else { format!("{account}/{name}") }
+}
+
+/// The name of a reader as policies have it: one without an account is of the bucket's.
+fn reader_name(name: &str, of: AccountId) -> String {
+    let named = name.split_once('/').and_then(|(account, rest)| Some((account.parse::<AccountId>().ok()?, rest)));
+    match named {
+        // The root of an account always goes by its account's number.
+        Some((AccountId::HOME, rest)) if rest != "root" => rest.to_owned(),
+        Some(_) => name.to_owned(),
+        None => entity_name(of, name),
+    }
+}
+
+/// Whether a caller is among the readers of an embargo in a bucket of an account: as `base.cedar` says it.
+pub(crate) fn is_reader(caller: &Caller, embargo: &Embargo, of: AccountId) -> bool {
+    let Some(principal) = caller.principal() else { return false };
+    embargo.readers.iter().any(|reader| match reader {
+        EmbargoReader::Group(name) => {
+            let name = reader_name(name, of);
+            principal.groups.iter().any(|group| entity_name(principal.account, group) == name)
+        }
+        EmbargoReader::User(name) => {
+            principal.kind != PrincipalKind::Role && principal_name(principal) == reader_name(name, of)
+        }
+        EmbargoReader::Role(name) => {
+            principal.kind == PrincipalKind::Role && principal_name(principal) == reader_name(name, of)
+        }
+    })
 }
 
 /// The name by which policies in Cedar know whoever asks.
@@ -299,16 +327,23 @@ fn classification<'a>(question: &Question<'a>, object: ObjectView<'a>) -> &'a st
     of_object.or_else(|| find(question.bucket?.tags)).unwrap_or("internal")
 }
 
-/// Until when and to whom an object is closed. Groups are those of the bucket's account, unless their names say another.
+/// Until when and to whom an object is closed. Readers are of the bucket's account, unless their names say another.
 fn embargo_attributes(embargo: &Embargo, of: AccountId) -> Built<Vec<(String, RestrictedExpression)>> {
-    let group = &types()?.group;
-    let is_qualified =
-        |name: &str| name.split_once('/').is_some_and(|(account, _)| account.parse::<AccountId>().is_ok());
-    let named = |name: &String| if is_qualified(name) { name.clone() } else { entity_name(of, name) };
-    let readers = embargo.readers.iter().map(|name| RestrictedExpression::new_entity_uid(uid(group, named(name))));
+    let types = types()?;
+    let (mut groups, mut users, mut roles) = (Vec::new(), Vec::new(), Vec::new());
+    for reader in &embargo.readers {
+        let (readers, kind, name) = match reader {
+            EmbargoReader::Group(name) => (&mut groups, &types.group, name),
+            EmbargoReader::User(name) => (&mut users, &types.user, name),
+            EmbargoReader::Role(name) => (&mut roles, &types.role, name),
+        };
+        readers.push(RestrictedExpression::new_entity_uid(uid(kind, reader_name(name, of))));
+    }
     let mut attributes = vec![
         ("embargoUntil".to_owned(), instant(embargo.until)),
-        ("embargoReaders".to_owned(), RestrictedExpression::new_set(readers)),
+        ("embargoReaders".to_owned(), RestrictedExpression::new_set(groups)),
+        ("embargoUsers".to_owned(), RestrictedExpression::new_set(users)),
+        ("embargoRoles".to_owned(), RestrictedExpression::new_set(roles)),
     ];
     if let Some(lift) = &embargo.lift {
         let record = RestrictedExpression::new_record([

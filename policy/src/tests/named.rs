@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{AuthMethod, Embargo, EmbargoLift, Principal, PrincipalKind};
+use kernel::{AuthMethod, Embargo, EmbargoLift, EmbargoReader, Principal, PrincipalKind};
 
 use super::*;
 
@@ -135,6 +135,50 @@ fn narrowings_must_each_allow() {
     }
 }
 
+fn readers(names: &[&str]) -> BTreeSet<EmbargoReader> {
+    names.iter().map(|name| name.parse().expect(name)).collect()
+}
+
+/// Whoever may be meant by a reader's name, and more.
+fn people() -> Vec<Caller> {
+    let mut people = vec![Caller::anonymous()];
+    for account in [AccountId::HOME, other()] {
+        for kind in [PrincipalKind::User, PrincipalKind::Role, PrincipalKind::AccountRoot] {
+            for (name, groups) in [("alice", &["early"][..]), ("early", &["alice", "root"]), ("root", &[])] {
+                people.push(somebody(account, kind, name, groups));
+            }
+        }
+    }
+    people
+}
+
+#[test]
+fn cedar_and_the_rule_beside_it_agree_on_who_reads_under_an_embargo() {
+    let mut case = Case::new();
+    let lake = [reads("set", "principal")];
+    let policies = Policies { lake: &lake, ..Policies::default() };
+    let mut open = 0;
+    for owner in [AccountId::HOME, other()] {
+        (case.owner, case.object_owner) = (owner, owner);
+        for name in ["alice", "early", "root", "111111111111/alice", "000000000000/alice", "000000000000/root", "/x"] {
+            for text in [name.to_owned(), format!("group/{name}"), format!("user/{name}"), format!("role/{name}")] {
+                for after_ms in [-1, 0, 1] {
+                    let until = Timestamp::from_millis(case.now.as_millis() + after_ms);
+                    let embargo = Embargo { until, readers: readers(&[&text]), lift: None };
+                    case.protection.embargo = Some(embargo.clone());
+                    for caller in people() {
+                        let is_open = case.decide(&caller, Action::GetObject, &policies).is_ok();
+                        let is_closed = crate::is_closed(&caller, &embargo, owner, case.now);
+                        assert_eq!(is_open, !is_closed, "{caller} {text} {owner} {after_ms}");
+                        open += u32::from(is_open && after_ms > 0);
+                    }
+                }
+            }
+        }
+    }
+    assert!(open > 20, "{open}");
+}
+
 #[test]
 fn an_embargo_closes_reading_to_all_but_its_readers() {
     let mut case = Case::new();
@@ -146,7 +190,7 @@ fn an_embargo_closes_reading_to_all_but_its_readers() {
     let (before, at) = (until(1), until(0));
     let lift = EmbargoLift { by: "x".to_owned(), at, reason: "it is out".to_owned() };
     for (until, lift, open) in [(before, None, false), (at, None, true), (before, Some(lift), true)] {
-        case.protection.embargo = Some(Embargo { until, readers: BTreeSet::from(["early".to_owned()]), lift });
+        case.protection.embargo = Some(Embargo { until, readers: readers(&["early"]), lift });
         for (caller, may_read) in [(&root, open), (&Caller::anonymous(), open), (&reader, true)] {
             for action in
                 [Action::GetObject, Action::GetObjectVersion, Action::GetObjectTagging, Action::GetObjectAttributes]

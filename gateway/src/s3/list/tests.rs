@@ -1,6 +1,6 @@
 use kernel::{
     AnnotationSum, ChecksumAlgorithm, ChecksumScope, Content, ETag as ObjectETag, Headers, ObjectFacts, Sequence,
-    Standing, Tags, Timestamp as Instant, UploadId, UserMetadata, VersionId, VersionName,
+    Standing, Tags, Timestamp as Instant, UploadId, UserMetadata, Version, VersionId, VersionName,
 };
 
 use super::*;
@@ -36,7 +36,11 @@ fn facts() -> Standing {
     }))
 }
 
-fn page(entries: Vec<Entry<Version>>, truncated: bool) -> Page<Version> {
+fn listed(key: &str) -> Entry<ListedObject> {
+    Entry::Item(ListedObject { version: version(key, facts()), opens: None })
+}
+
+fn page(entries: Vec<Entry<ListedObject>>, truncated: bool) -> Page<ListedObject> {
     Page { entries, truncated }
 }
 
@@ -49,14 +53,10 @@ fn pages_of_nothing_are_the_last() {
 
 #[test]
 fn items_and_prefixes_part_and_are_encoded() {
-    let entries = vec![
-        Entry::Item(version("a b", facts())),
-        Entry::Prefix("c d/".to_owned()),
-        Entry::Item(version("e", facts())),
-    ];
+    let entries = vec![listed("a b"), Entry::Prefix("c d/".to_owned()), listed("e")];
     let page = page(entries, true);
     assert_eq!(last_key(&page), Some("e"));
-    let (items, prefixes) = split(page, |version| object(version, None, Encoding::Url), Encoding::Url);
+    let (items, prefixes) = split(page, |listed| object(listed, None, Encoding::Url), Encoding::Url);
     let keys: Vec<_> = items.iter().filter_map(|item| item.key.as_deref()).collect();
     assert_eq!(keys, ["a%20b", "e"]);
     assert_eq!(prefixes, [CommonPrefix { prefix: Some("c%20d/".to_owned()) }]);
@@ -69,7 +69,7 @@ fn items_and_prefixes_part_and_are_encoded() {
 #[test]
 fn a_page_may_end_in_a_prefix() {
     assert_eq!(last_key(&page(vec![Entry::Prefix("p/".to_owned())], true)), Some("p/"));
-    let listed = ListedVersion { version: version("k", Standing::Marker), is_latest: true };
+    let listed = ListedVersion { version: version("k", Standing::Marker), is_latest: true, opens: None };
     assert_eq!(version_place(&Entry::Item(listed.clone())), ("k", Some("01".repeat(16))));
     assert_eq!(version_place(&Entry::Prefix("p/".to_owned())), ("p/", None));
     let marker = delete_marker(listed, Owner::default(), Encoding::Plain);
@@ -80,8 +80,20 @@ fn a_page_may_end_in_a_prefix() {
 fn null_versions_are_called_null() {
     let null = Version { is_null: true, ..version("k", facts()) };
     assert_eq!(null.name(), VersionName::Null);
-    let output = object_version(ListedVersion { version: null, is_latest: false }, Owner::default(), Encoding::Plain);
+    let null = ListedVersion { version: null, is_latest: false, opens: None };
+    let output = object_version(null.clone(), Owner::default(), Encoding::Plain);
     assert_eq!((output.version_id.as_deref(), output.is_latest, output.size), (Some("null"), Some(false), Some(5)));
+    let closed = ListedVersion { opens: Some(Instant::from_millis(1)), ..null };
+    let output = object_version(closed, Owner::default(), Encoding::Plain);
+    assert_eq!((output.key.as_deref(), output.size, output.e_tag, output.checksum_type), (Some("k"), None, None, None));
+}
+
+#[test]
+fn of_what_is_closed_the_key_alone_is_shown() {
+    let closed = ListedObject { version: version("k", facts()), opens: Some(Instant::from_millis(1)) };
+    let shown = object(closed, None, Encoding::Plain);
+    let told = (shown.size, shown.e_tag, shown.checksum_type, shown.checksum_algorithm);
+    assert_eq!((shown.key.as_deref(), told), (Some("k"), (None, None, None, None)));
 }
 
 #[test]
@@ -95,13 +107,14 @@ fn uploads_go_on_behind_a_key_or_an_upload_of_it() {
 
 #[test]
 fn a_page_that_xml_cannot_hold_is_refused_unless_encoded() {
-    let odd = || page(vec![Entry::Item(version("a\u{1}b", facts())), Entry::Prefix("p/".to_owned())], false);
-    let judge = |encoding, echoed| check(encoding, &odd(), |version| &version.key, [echoed, None, None]);
+    let odd = || page(vec![listed("a\u{1}b"), Entry::Prefix("p/".to_owned())], false);
+    let judge = |encoding, echoed| check(encoding, &odd(), |listed| &listed.version.key, [echoed, None, None]);
     assert!(matches!(judge(Encoding::Plain, None), Err(Mistake::Argument { .. })));
     assert_eq!(judge(Encoding::Url, Some(&"\u{2}".to_owned())), Ok(()));
     let plain = page(vec![Entry::Prefix("p/".to_owned())], false);
-    let judge =
-        |echoed: &str| check(Encoding::Plain, &plain, |version| &version.key, [Some(&echoed.to_owned()), None, None]);
+    let judge = |echoed: &str| {
+        check(Encoding::Plain, &plain, |listed| &listed.version.key, [Some(&echoed.to_owned()), None, None])
+    };
     assert_eq!(judge("p"), Ok(()));
     assert!(judge("\u{2}").is_err());
 }

@@ -16,7 +16,7 @@ use kernel::{ObjectKey, Sequence, Version};
 use super::{MISPLACED, Page, object_key};
 use crate::catalog::error::NoPast;
 use crate::catalog::past::GRAVES_OF_KEY_MAX;
-use crate::catalog::request::{Bucket, Grave, ObjectScan, PastListing, Row};
+use crate::catalog::request::{Bucket, Grave, ObjectScan, PastListing, Row, Veil};
 use crate::catalog::{Catalog, CatalogError, Result};
 use crate::key_value::{Family, Step, gather};
 use crate::keys;
@@ -49,6 +49,9 @@ impl Stood {
 struct Walk {
     /// Knows what is rolled up; its listing stays empty.
     page: Page<Version>,
+    veil: Veil<Version>,
+    /// Whether anything was hidden.
+    has_hidden: bool,
     at: Sequence,
     stood: BTreeMap<String, Stood>,
     /// Objects and common prefixes among them.
@@ -70,9 +73,11 @@ struct Walk {
 type VisitRow = fn(&mut Walk, &[u8], &[u8]) -> std::result::Result<Step, Malformed>;
 
 impl Walk {
-    fn new(page: Page<Version>, at: Sequence) -> Self {
+    fn new(page: Page<Version>, veil: Veil<Version>, at: Sequence) -> Self {
         Self {
             page,
+            veil,
+            has_hidden: false,
             at,
             stood: BTreeMap::new(),
             objects: 0,
@@ -133,7 +138,10 @@ impl Walk {
         if version.sequence != sequence {
             return Err(MISPLACED);
         }
-        if version.object().is_none() {
+        let is_hidden = self.veil.hides(&version);
+        self.has_hidden |= is_hidden;
+        if is_hidden || version.object().is_none() {
+            // What is hidden is no more there than what a marker stands over.
             self.stood.insert(key.to_owned(), Stood::Marker(sequence));
             return Ok(Step::Next);
         }
@@ -146,7 +154,7 @@ impl Walk {
     fn over_graves(&mut self) -> Self {
         let page = Page::new(self.page.bucket, &self.page.prefix, self.page.delimiter.as_deref(), usize::MAX);
         let (stood, shown) = (std::mem::take(&mut self.stood), std::mem::take(&mut self.shown));
-        Self { stood, shown, ..Self::new(page, self.at) }
+        Self { stood, shown, has_hidden: self.has_hidden, ..Self::new(page, self.veil.clone(), self.at) }
     }
 
     /// Visits a row of `graves`.
@@ -195,6 +203,10 @@ impl Walk {
 /// A page while rounds fill it.
 struct Rounds {
     page: Page<Version>,
+    veil: Veil<Version>,
+    /// Whether anything was hidden: then the page does not end before it is full, because it would have to name the key
+    /// behind which the rest follows.
+    has_hidden: bool,
     /// Where the next round begins; none where nothing follows.
     from: Option<Vec<u8>>,
     visited: usize,
@@ -207,6 +219,7 @@ impl Rounds {
     /// Takes what a round found, in front of where it ended.
     fn take(&mut self, walk: Walk) -> std::result::Result<(), Malformed> {
         self.visited += walk.visited;
+        self.has_hidden |= walk.has_hidden;
         let bucket = self.page.bucket;
         for (key, stood) in walk.stood {
             if walk.end.as_ref().is_some_and(|(end, _)| keys::start_of(bucket, &key) >= *end) {
@@ -253,7 +266,7 @@ impl Rounds {
     }
 
     fn is_done(&self) -> bool {
-        let is_enough = self.visited > VISITED_MAX && self.resume.is_some();
+        let is_enough = self.visited > VISITED_MAX && self.resume.is_some() && !self.has_hidden;
         self.page.listing.truncated || self.removed.is_some() || self.from.is_none() || is_enough
     }
 
@@ -277,16 +290,30 @@ impl Catalog {
     /// [`CatalogError::Removed`] where an object of the page was removed for good since; [`CatalogError::NoPast`],
     /// [`CatalogError::Damaged`], [`CatalogError::Map`].
     pub async fn list_objects_as_of(&self, bucket: &Bucket, list: ObjectScan<'_>, at: Sequence) -> Result<PastListing> {
+        self.list_objects_behind_as_of(Veil::NONE, bucket, list, at).await
+    }
+
+    /// Lists the objects that were current right after change `at`, but for those that are hidden.
+    ///
+    /// # Errors
+    /// As [`Self::list_objects_as_of`].
+    pub async fn list_objects_behind_as_of(
+        &self,
+        veil: Veil<Version>,
+        bucket: &Bucket,
+        list: ObjectScan<'_>,
+        at: Sequence,
+    ) -> Result<PastListing> {
         self.check_past(bucket, at)?;
         let page = Page::new(bucket.id, list.prefix, list.delimiter, list.limit);
         let after = list.after.map(|after| page.after(after));
         let range = page.range();
         let from = range.as_ref().map(|(first, _)| after.map_or(first.clone(), |after| after.max(first.clone())));
         let until = range.map(|(_, until)| until).unwrap_or_default();
-        let mut rounds = Rounds { page, from, visited: 0, resume: None, removed: None };
+        let mut rounds = Rounds { page, veil, has_hidden: false, from, visited: 0, resume: None, removed: None };
         while !rounds.is_done() {
             let Some(from) = rounds.from.take() else { break };
-            let walk = self.round(&rounds.page, at, (from, until.clone())).await?;
+            let walk = self.round(&rounds, at, (from, until.clone())).await?;
             rounds.take(walk).map_err(|malformed| CatalogError::damaged(Family::Graves, &[], malformed))?;
         }
         self.check_horizon(bucket.id, at).await?;
@@ -297,11 +324,14 @@ impl Catalog {
     }
 
     /// What stood in a range, as far as a round gets.
-    async fn round(&self, page: &Page<Version>, at: Sequence, (from, until): keys::Range) -> Result<Walk> {
+    async fn round(&self, rounds: &Rounds, at: Sequence, (from, until): keys::Range) -> Result<Walk> {
+        let page = &rounds.page;
         let room = page.limit.saturating_sub(page.listing.rows.len());
         let fresh = Page::new(page.bucket, &page.prefix, page.delimiter.as_deref(), room);
         let range = (from.clone(), until.clone());
-        let mut versions = self.walk_then(Family::Versions, range, Walk::new(fresh, at), Walk::visit_version).await?;
+        let mut versions = self
+            .walk_then(Family::Versions, range, Walk::new(fresh, rounds.veil.clone(), at), Walk::visit_version)
+            .await?;
         let end = versions.end.take();
         let until = end.as_ref().map_or(until, |(end, _)| end.clone());
         let graves = versions.over_graves();
