@@ -92,8 +92,9 @@ impl Engine {
             None => Vec::new(),
         };
         resource.extend(trust.cloned());
-        let CallerPolicies { identity, narrowing } = self.policies_of(caller)?;
-        let policies = Policies { lake: &[], identity: &identity, resource: &resource, narrowing: &narrowing };
+        let of_caller = self.policies_of(caller)?;
+        let CallerPolicies { identity, narrowing } = &*of_caller;
+        let policies = Policies { lake: &[], identity, resource: &resource, narrowing };
         Ok(self.judge.decide(&question, &policies)?)
     }
 

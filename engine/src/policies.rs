@@ -1,7 +1,7 @@
 //! What buckets and objects say of who may: their policies and access control lists, compiled once and kept.
 //!
-//! They are kept by what they say, not by where they were found: whoever replaces a policy or a list has another, and what
-//! was kept for the old one goes when room is needed. A stored policy that cannot be compiled any more lets nobody in.
+//! Lists are kept by what they say, not by where they were found: whoever replaces one has another, and what was kept for the
+//! old one goes when room is needed. A bucket has one policy, the last that was seen. A stored policy that cannot be compiled any more lets nobody in.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -55,7 +55,8 @@ struct StandingAcl {
 /// Compiled policies of buckets and objects.
 #[derive(Default)]
 pub(crate) struct BucketPolicies {
-    policies: Kept<(BucketName, Arc<str>)>,
+    /// What each bucket's policy says, and the policy.
+    policies: Mutex<HashMap<BucketName, (Arc<str>, Arc<Source>)>>,
     lists: Kept<StandingAcl>,
 }
 
@@ -85,10 +86,19 @@ impl BucketPolicies {
         Ok(sources)
     }
 
+    /// The document is compared, not hashed: mostly it is the very one that was compiled.
     fn policy(&self, bucket: &BucketName, document: &Arc<str>) -> Compiled {
-        self.policies.get((bucket.clone(), Arc::clone(document)), |(bucket, document)| {
-            let attachment = Attachment::Bucket(bucket.as_str().to_owned());
-            Source::iam(&format!("bucket {bucket}"), document, &attachment)
-        })
+        let policies = || self.policies.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, source)) = policies().get(bucket).filter(|(known, _)| known == document) {
+            return Ok(Arc::clone(source));
+        }
+        let attachment = Attachment::Bucket(bucket.as_str().to_owned());
+        let source = Arc::new(Source::iam(&format!("bucket {bucket}"), document, &attachment)?);
+        let mut policies = policies();
+        if policies.len() >= KEPT_MAX {
+            policies.clear();
+        }
+        policies.insert(bucket.clone(), (Arc::clone(document), Arc::clone(&source)));
+        Ok(source)
     }
 }

@@ -13,6 +13,7 @@ mod composition;
 mod entities;
 mod explain;
 mod quick;
+mod shape;
 mod slice;
 
 use std::sync::{Arc, LazyLock};
@@ -22,11 +23,11 @@ use kernel::Who;
 
 use crate::action::Action;
 use crate::question::{Policies, Question};
-use crate::source::{CallerScope, Source};
+use crate::source::Source;
 use crate::{Permit, PolicyHash, Refusal};
 use composition::{Permits, Side};
 use quick::Telling;
-use slice::{Slice, Slices};
+use slice::{Among, Slice, Slices};
 
 pub(crate) use composition::owner;
 pub use entities::entity_name;
@@ -94,63 +95,67 @@ impl Judge {
             }
             Who::Anonymous | Who::Principal(_) => {}
         }
-        let hash = PolicyHash::of(BASE.as_slice(), policies);
-        match self.judge(question, policies) {
+        let Some(slice) = self.slice_of_sides(question, policies) else {
+            return Err(refusal(Refused::because("what holds in every lake cannot be read"), PolicyHash::NONE));
+        };
+        let hash = match policies.narrowing {
+            [] if !composition::is_beyond_resource(question) => slice.hash,
+            narrowing => {
+                PolicyHash::of([BASE.as_slice(), policies.lake, policies.identity, policies.resource], narrowing)
+            }
+        };
+        match self.judge(question, &slice, policies.narrowing) {
             Ok(()) => Ok(Permit::of(question, hash)),
             Err(refused) => Err(refusal(refused, hash)),
         }
     }
 
     /// Asks the sides together, then each narrowing for itself.
-    fn judge(&self, question: &Question<'_>, policies: &Policies<'_>) -> Result<(), Refused> {
-        let caller = entities::scope(question.caller).ok_or_else(|| Refused::because("the caller has no name"))?;
-        let slice = self.slice_of_sides(question, &caller, policies);
-        let slice = slice.ok_or_else(|| Refused::because("what holds in every lake cannot be read"))?;
-        composition::suffice(question, ask(&slice, question, &caller)?).map_err(Refused::because)?;
-        for narrowing in policies.narrowing {
-            let slice = self.slice_of_narrowing(question, &caller, narrowing);
-            if ask(&slice, question, &caller)?.is_empty() {
-                return Err(Refused::because(&format!("the {} does not allow it", narrowing.name())));
+    fn judge(&self, question: &Question<'_>, sides: &Slice, narrowing: &[Arc<Source>]) -> Result<(), Refused> {
+        let suffice = |permits: &Permits| composition::suffice(question, permits);
+        let permits = ask(sides, question, |permits| suffice(permits).is_ok())?;
+        suffice(&permits).map_err(Refused::because)?;
+        for narrowing in narrowing {
+            let refused = || Refused::because(&format!("the {} does not allow it", narrowing.name()));
+            let slice = self.slice_of_narrowing(question, narrowing).ok_or_else(refused)?;
+            if ask(&slice, question, |permits| !permits.is_empty())?.is_empty() {
+                return Err(refused());
             }
         }
         Ok(())
     }
 
-    fn slice_of_sides(
-        &self,
-        question: &Question<'_>,
-        caller: &CallerScope,
-        policies: &Policies<'_>,
-    ) -> Option<Arc<Slice>> {
+    fn slice_of_sides(&self, question: &Question<'_>, policies: &Policies<'_>) -> Option<Arc<Slice>> {
+        BASE.as_ref()?;
         let lake = [BASE.as_slice(), policies.lake];
         // Nobody can lock an account out of the policy of its own bucket.
         let resource = if composition::is_beyond_resource(question) { &[] } else { policies.resource };
-        BASE.as_ref()?;
-        Some(self.slices.of(question, caller, lake, policies.identity, resource))
+        self.slices.of(question, &Among { lake, identity: policies.identity, resource })
     }
 
-    fn slice_of_narrowing(&self, question: &Question<'_>, caller: &CallerScope, narrowing: &Arc<Source>) -> Arc<Slice> {
-        self.slices.of(question, caller, [&[], &[]], std::slice::from_ref(narrowing), &[])
+    fn slice_of_narrowing(&self, question: &Question<'_>, narrowing: &Arc<Source>) -> Option<Arc<Slice>> {
+        self.slices.of(question, &Among { identity: std::slice::from_ref(narrowing), ..Among::default() })
     }
 
     /// All slices of a question: that of the sides, then one for each narrowing.
-    fn slices(&self, question: &Question<'_>, caller: &CallerScope, policies: &Policies<'_>) -> Vec<Arc<Slice>> {
+    fn slices(&self, question: &Question<'_>, policies: &Policies<'_>) -> Vec<Arc<Slice>> {
         let narrowings = policies.narrowing.iter();
-        let narrowings = narrowings.map(|narrowing| self.slice_of_narrowing(question, caller, narrowing));
-        self.slice_of_sides(question, caller, policies).into_iter().chain(narrowings).collect()
+        let narrowings = narrowings.filter_map(|narrowing| self.slice_of_narrowing(question, narrowing));
+        self.slice_of_sides(question, policies).into_iter().chain(narrowings).collect()
     }
 }
 
-/// Asks one set of policies: from which sides it is permitted.
-fn ask(slice: &Slice, question: &Question<'_>, caller: &CallerScope) -> Result<Permits, Refused> {
+/// Asks one set of policies: from which sides it is permitted. Where what permits in any case is enough, no more is
+/// looked for.
+fn ask(slice: &Slice, question: &Question<'_>, is_enough: impl FnOnce(&Permits) -> bool) -> Result<Permits, Refused> {
     // A policy left out could be one that forbids: then nobody is let in.
     if !slice.is_whole || slice.policies.is_empty() {
         return Err(Refused::because(NO_PERMIT));
     }
-    if let Some(permits) = ask_quickly(slice, question, caller) {
+    if let Some(permits) = ask_quickly(slice, question, is_enough) {
         return Ok(permits);
     }
-    let finding = evaluate(slice, question, caller).map_err(|error| {
+    let finding = evaluate(slice, question).map_err(|error| {
         tracing::error!(error, action = question.action.name(), "a policy could not be evaluated");
         Refused::because("a policy could not be evaluated")
     })?;
@@ -170,33 +175,35 @@ fn forbidden(slice: &Slice, holding: &[PolicyId]) -> Refused {
     Refused { reason: reasons.join("; "), policies }
 }
 
-/// Asks in few policies; none unless it is permitted: what is refused is asked again for its reasons.
-fn ask_quickly(slice: &Slice, question: &Question<'_>, caller: &CallerScope) -> Option<Permits> {
-    let quick = slice.quick.as_ref()?;
-    let response = respond(&quick.policies, slice, question, caller, quick.telling()).ok()?;
-    let is_sound = response.decision() == Decision::Allow && response.diagnostics().errors().next().is_none();
-    is_sound.then(|| response.diagnostics().reason().filter_map(|id| quick.side(id)).collect())
-}
-
-fn evaluate(slice: &Slice, question: &Question<'_>, caller: &CallerScope) -> Built<Finding> {
-    let response = respond(&slice.policies, slice, question, caller, Telling::All)?;
-    if let Some(error) = response.diagnostics().errors().next() {
-        return Err(error.to_string());
+/// Asks in few policies. None where something forbids or fails: then each is asked, for the reasons.
+fn ask_quickly(slice: &Slice, question: &Question<'_>, is_enough: impl FnOnce(&Permits) -> bool) -> Option<Permits> {
+    let quick = slice.quick.as_ref().filter(|_| entities::names_resource(question))?;
+    if let Some(permits) = quick.settled(is_enough) {
+        return Some(permits);
     }
-    let holding: Vec<_> = response.diagnostics().reason().cloned().collect();
-    // Cedar refuses both where something forbids and where nothing permits; only the first names policies.
-    let is_forbidden = response.decision() == Decision::Deny && !holding.is_empty();
-    Ok(Finding { holding, is_forbidden })
+    let response = respond(&quick.policies, slice, question, quick.telling()).ok()?;
+    let finding = Finding::of(&response).ok().filter(|finding| !finding.is_forbidden)?;
+    Some(quick.permits(finding.holding.iter()))
 }
 
-fn respond(
-    policies: &PolicySet,
-    slice: &Slice,
-    question: &Question<'_>,
-    caller: &CallerScope,
-    telling: Telling<'_>,
-) -> Built<Response> {
-    let uids = entities::Uids::of(question, caller)?;
+impl Finding {
+    fn of(response: &Response) -> Built<Self> {
+        if let Some(error) = response.diagnostics().errors().next() {
+            return Err(error.to_string());
+        }
+        let holding: Vec<_> = response.diagnostics().reason().cloned().collect();
+        // Cedar refuses both where something forbids and where nothing permits; only the first names policies.
+        let is_forbidden = response.decision() == Decision::Deny && !holding.is_empty();
+        Ok(Self { holding, is_forbidden })
+    }
+}
+
+fn evaluate(slice: &Slice, question: &Question<'_>) -> Built<Finding> {
+    Finding::of(&respond(&slice.policies, slice, question, Telling::All)?)
+}
+
+fn respond(policies: &PolicySet, slice: &Slice, question: &Question<'_>, telling: Telling<'_>) -> Built<Response> {
+    let uids = entities::Uids::of(question, &slice.caller)?;
     let context = entities::context(question, &slice.atoms, telling)?;
     let entities = entities::entities(question, &uids, telling)?;
     let request = Request::new(uids.caller(), uids.action, uids.resource, context, None).map_err(|e| e.to_string())?;
@@ -219,19 +226,18 @@ fn role_allows(role: kernel::Role, action: Action) -> bool {
 impl Judge {
     /// Answers as if all policies had to be looked at, one by one: what slices must not change.
     pub(crate) fn is_allowed_unsliced(question: &Question<'_>, policies: &Policies<'_>) -> bool {
-        let caller = entities::scope(question.caller).expect("a name");
-        let allows = |lake: [&[Arc<Source>]; 2], identity: &[Arc<Source>], resource: &[Arc<Source>]| {
-            let slice = Slice::of(lake, identity, resource, |_| true);
-            let finding = evaluate(&slice, question, &caller).ok().filter(|finding| !finding.is_forbidden)?;
+        let allows = |among: Among<'_>| {
+            let slice = Slice::uncut(question, &among)?;
+            let finding = evaluate(&slice, question).ok().filter(|finding| !finding.is_forbidden)?;
             Some(finding.holding.iter().filter_map(|id| slice.known(id)).map(|known| known.side).collect::<Permits>())
         };
         let lake = [BASE.as_slice(), policies.lake];
         let resource = if composition::is_beyond_resource(question) { &[] } else { policies.resource };
-        let sides = allows(lake, policies.identity, resource);
-        sides.is_some_and(|permits| composition::suffice(question, permits).is_ok())
+        let sides = allows(Among { lake, identity: policies.identity, resource });
+        sides.is_some_and(|permits| composition::suffice(question, &permits).is_ok())
             && policies.narrowing.iter().all(|narrowing| {
-                let permits = allows([&[], &[]], std::slice::from_ref(narrowing), &[]);
-                permits.is_some_and(|permits| !permits.is_empty())
+                let among = Among { identity: std::slice::from_ref(narrowing), ..Among::default() };
+                allows(among).is_some_and(|permits| !permits.is_empty())
             })
     }
 }

@@ -112,9 +112,9 @@ impl PolicyHash {
     pub const NONE: Self = Self([0; 32]);
 
     /// SHA-256 of the hashes of all sources, by sides.
-    fn of(base: &[Arc<Source>], policies: &Policies<'_>) -> Self {
+    fn of([base, lake, identity, resource]: [&[Arc<Source>]; 4], narrowing: &[Arc<Source>]) -> Self {
         let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
-        for side in [base, policies.lake, policies.identity, policies.resource, policies.narrowing] {
+        for side in [base, lake, identity, resource, narrowing] {
             digest.update(&(side.len() as u64).to_be_bytes());
             for source in side {
                 digest.update(source.hash());

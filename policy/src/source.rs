@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cedar_policy::{
-    ActionConstraint, Effect, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint,
-    ResourceConstraint,
+    ActionConstraint, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint,
 };
 
 use crate::action::{Action, Group};
@@ -213,10 +212,6 @@ impl Compiled {
                 Callers::Within(uid) => is_within(uid),
                 Callers::TypeWithin(name, uid) => caller.uid.type_name() == name && is_within(uid),
             }
-    }
-
-    pub(crate) fn forbids(&self) -> bool {
-        self.policy.effect() == Effect::Forbid
     }
 }
 

@@ -1,9 +1,10 @@
 //! Documents of identities in the form in which they decide, compiled once and kept by what they say.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kernel::{AccountId, Caller, Principal, PrincipalKind};
+use kernel::{AccountId, Caller, Principal, PrincipalKind, Who};
 use policy::{Attachment, Source};
 
 use super::records::{Group, ManagedPolicy, Powers, Role, User, within};
@@ -14,11 +15,63 @@ use crate::{Engine, Error, Result};
 /// Documents kept at the most; then all go, and come again as they are needed.
 const KEPT_MAX: usize = 50_000;
 
+/// Callers whose policies are remembered at the most, between two changes.
+const CALLERS_MAX: usize = 10_000;
+
 /// What concerns a caller: see [`policy::Policies`].
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CallerPolicies {
     pub(crate) identity: Vec<Arc<Source>>,
     pub(crate) narrowing: Vec<Arc<Source>>,
+}
+
+/// A principal, as far as its policies depend on it.
+#[derive(Debug)]
+struct Holder(Arc<Principal>);
+
+impl PartialEq for Holder {
+    fn eq(&self, other: &Self) -> bool {
+        let all = |of: &Self| (of.0.kind, of.0.account);
+        Arc::ptr_eq(&self.0, &other.0)
+            || all(self) == all(other)
+                && self.0.name == other.0.name
+                && self.0.groups == other.0.groups
+                && self.0.narrowed == other.0.narrowed
+    }
+}
+
+impl Eq for Holder {}
+
+impl Hash for Holder {
+    /// Of what is short: equality looks at the rest.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.0.kind, self.0.account, &self.0.name, self.0.groups.len(), self.0.narrowed.len()).hash(state);
+    }
+}
+
+/// The policies of those who asked for something since identities last changed.
+#[derive(Debug, Default)]
+pub(super) struct KnownPolicies(Mutex<HashMap<Holder, Arc<CallerPolicies>>>);
+
+impl KnownPolicies {
+    fn get(
+        &self,
+        principal: &Arc<Principal>,
+        find: impl FnOnce() -> Result<CallerPolicies>,
+    ) -> Result<Arc<CallerPolicies>> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let holder = Holder(Arc::clone(principal));
+        if let Some(policies) = known().get(&holder) {
+            return Ok(Arc::clone(policies));
+        }
+        let policies = Arc::new(find()?);
+        let mut known = known();
+        if known.len() >= CALLERS_MAX {
+            known.clear();
+        }
+        known.insert(holder, Arc::clone(&policies));
+        Ok(policies)
+    }
 }
 
 type Sources = HashMap<(String, Arc<str>), Arc<Source>>;
@@ -97,24 +150,28 @@ impl Engine {
     ///
     /// # Errors
     /// `Corrupt` where one of them cannot be read any more: then nobody whom it concerns may do anything.
-    pub(crate) fn policies_of(&self, caller: &Caller) -> Result<CallerPolicies> {
-        let mut found = CallerPolicies::default();
-        let Some(principal) = caller.principal() else { return Ok(found) };
-        let (roster, compiled) = (self.identities.roster(), &self.identities.compiled);
+    pub(crate) fn policies_of(&self, caller: &Caller) -> Result<Arc<CallerPolicies>> {
+        let Who::Principal(principal) = caller.who() else { return Ok(Arc::default()) };
+        let roster = self.identities.roster();
+        roster.policies_of.get(principal, || self.find_policies(principal, &roster))
+    }
+
+    fn find_policies(&self, principal: &Principal, roster: &Roster) -> Result<CallerPolicies> {
+        let (mut found, compiled) = (CallerPolicies::default(), &self.identities.compiled);
         match principal.kind {
             PrincipalKind::AccountRoot => {}
             PrincipalKind::Role => {
                 if let Ok(role) = roster.of::<Role>(principal.account, &principal.name) {
                     let (name, powers, attachment) = (role.name.as_str(), &role.powers, Attachment::Role);
-                    compiled.powers(&Holding { what: "role", name, powers, attachment }, &roster, &mut found)?;
+                    compiled.powers(&Holding { what: "role", name, powers, attachment }, roster, &mut found)?;
                 }
             }
             PrincipalKind::User => {
                 if let Ok(user) = roster.of::<User>(principal.account, &principal.name) {
                     let (name, powers, attachment) = (user.name.as_str(), &user.powers, Attachment::User);
-                    compiled.powers(&Holding { what: "user", name, powers, attachment }, &roster, &mut found)?;
+                    compiled.powers(&Holding { what: "user", name, powers, attachment }, roster, &mut found)?;
                 }
-                self.powers_of_groups(principal, &roster, &mut found)?;
+                self.powers_of_groups(principal, roster, &mut found)?;
             }
         }
         for narrowing in &principal.narrowed {

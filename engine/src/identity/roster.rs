@@ -7,6 +7,7 @@ use bytes::Bytes;
 use kernel::{AccountId, Principal, Timestamp};
 use metadata::DocumentEdit;
 
+use super::compiled::KnownPolicies;
 use super::records::{AccessKey, Account, Group, ManagedPolicy, Record, Role, User, within};
 use super::{IdentityFault, common_policies};
 use crate::{Engine, Error, Result};
@@ -38,6 +39,8 @@ pub(crate) struct Roster {
     pub(crate) keys: Shelf<AccessKey>,
     /// Who signs with what, as far as somebody did.
     principals: Mutex<HashMap<String, SignedIn>>,
+    /// What concerns whom, as far as somebody asked for something.
+    pub(super) policies_of: KnownPolicies,
 }
 
 /// A kind that has a shelf.
@@ -134,6 +137,7 @@ impl Roster {
             policies: self.policies.clone(),
             keys: self.keys.clone(),
             principals: Mutex::default(),
+            policies_of: KnownPolicies::default(),
         }
     }
 }

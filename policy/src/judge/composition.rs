@@ -46,6 +46,11 @@ impl FromIterator<Side> for Permits {
 }
 
 impl Permits {
+    /// These, and some more.
+    pub(super) fn with(&self, more: impl Iterator<Item = Side>) -> Self {
+        Self(self.0.iter().copied().chain(more).collect())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -55,12 +60,12 @@ impl Permits {
 ///
 /// # Errors
 /// Which side is missing, for people.
-pub(super) fn suffice(question: &Question<'_>, permits: Permits) -> Result<(), &'static str> {
+pub(super) fn suffice(question: &Question<'_>, permits: &Permits) -> Result<(), &'static str> {
     let account = question.caller.account();
     let is_account_root = is_account_root(question);
     let is_confined = is_confined(question, account);
     let (mut lake, mut identity, mut resource, mut delegated) = (false, is_account_root, false, false);
-    for side in permits.0 {
+    for side in &permits.0 {
         match side {
             Side::Lake => lake = true,
             Side::Identity => identity = true,

@@ -137,6 +137,15 @@ pub(super) struct Uids<'a> {
     bucket: Option<EntityUid>,
 }
 
+/// Whether a question names something of its action's kind.
+pub(super) fn names_resource(question: &Question<'_>) -> bool {
+    match question.action.resource() {
+        Resource::Lake | Resource::Identity => true,
+        Resource::Bucket => question.bucket.is_some(),
+        Resource::Object => question.bucket.is_some() && question.object.is_some(),
+    }
+}
+
 impl<'a> Uids<'a> {
     pub(super) fn of(question: &Question<'_>, caller: &'a CallerScope) -> Built<Self> {
         let types = types()?;

@@ -6,7 +6,6 @@
 
 use kernel::Timestamp;
 
-use super::entities::scope;
 use super::slice::Slice;
 use super::{Judge, Side, evaluate};
 use crate::iam::condition::instant;
@@ -59,10 +58,9 @@ impl Judge {
     }
 
     fn deciding(&self, question: &Question<'_>, policies: &Policies<'_>) -> Vec<Deciding> {
-        let Some(caller) = scope(question.caller) else { return Vec::new() };
         let mut deciding = Vec::new();
-        for (number, slice) in self.slices(question, &caller, policies).iter().enumerate() {
-            let Ok(finding) = evaluate(slice, question, &caller) else { continue };
+        for (number, slice) in self.slices(question, policies).iter().enumerate() {
+            let Ok(finding) = evaluate(slice, question) else { continue };
             for id in &finding.holding {
                 let Some(known) = slice.known(id) else { continue };
                 deciding.push(Deciding {
@@ -83,7 +81,6 @@ impl Judge {
 
     /// The instants behind the question's at which a policy can answer another way, in their order, as milliseconds.
     fn instants(&self, question: &Question<'_>, policies: &Policies<'_>) -> Vec<i64> {
-        let Some(caller) = scope(question.caller) else { return Vec::new() };
         let version = question.object.and_then(|object| object.facts);
         let protection = version.map(|version| &version.facts.protection);
         let embargo = protection.and_then(|protection| protection.embargo.as_ref());
@@ -96,7 +93,7 @@ impl Judge {
         ];
         let known: Vec<i64> = known.into_iter().flatten().map(Timestamp::as_millis).collect();
         let mut instants = known.clone();
-        for slice in self.slices(question, &caller, policies) {
+        for slice in self.slices(question, policies) {
             let (dates, durations) = literals(&slice);
             instants.extend(dates);
             let shifts = durations.iter().flat_map(|by| known.iter().filter_map(move |at| at.checked_add(*by)));

@@ -2,7 +2,9 @@
 //!
 //! Cedar's cost is in the number of policies and in what it is told of the entities. In a slice the heads have matched
 //! already, so only conditions are left; those of all policies that forbid can be asked as one, and so can those of the
-//! policies that permit for one side. And what no condition mentions, Cedar need not be told.
+//! policies that permit for one side. What no condition mentions, Cedar need not be told; and what is settled by the
+//! question's [`Shape`] is not asked at all. Where nothing is left that could forbid or fail, what permits in any case
+//! decides without Cedar.
 //!
 //! What comes out is whether it is permitted, and for which sides. Where it is not, the slice itself is asked again, policy
 //! by policy, because a refusal names its reasons. A condition whose evaluation can fail is joined with no other that
@@ -13,7 +15,8 @@ use std::collections::HashSet;
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet};
 use serde_json::{Value, json};
 
-use super::composition::Side;
+use super::composition::{Permits, Side};
+use super::shape::{Shape, constant};
 use crate::action::{Action, Resource};
 
 /// Conditions asked as one at the most: deeper trees would take stack.
@@ -23,6 +26,10 @@ const FALLIBLE: [&str; 7] = ["+", "-", "*", "neg", "offset", "durationSince", "t
 
 /// The policies of a slice, joined.
 pub(super) struct Quick {
+    /// The sides that permit in any case, unless something forbids.
+    certain: Permits,
+    /// Whether nothing is left that can forbid or fail.
+    is_settled: bool,
     pub(super) policies: PolicySet,
     sides: Vec<(PolicyId, Side)>,
     mentioned: HashSet<String>,
@@ -47,22 +54,42 @@ impl Telling<'_> {
 }
 
 impl Quick {
-    /// Joins the policies of a slice; none where one cannot be said so.
-    pub(super) fn of<'p>(policies: impl Iterator<Item = (&'p Policy, Side)>, action: Action) -> Option<Self> {
-        let (mut forbidding, mut permitting): (Vec<Value>, Vec<(Side, Vec<Value>)>) = Default::default();
+    /// Joins the policies of a slice; none where one cannot be said so, or forbids in any case.
+    pub(super) fn of<'p>(
+        policies: impl Iterator<Item = (&'p Policy, Side)>,
+        action: Action,
+        shape: &Shape<'_>,
+    ) -> Option<Self> {
+        let (mut certain, mut forbidding) = (Vec::new(), Vec::new());
+        let mut permitting: Vec<(Side, Vec<Value>)> = Vec::new();
         for (policy, side) in policies {
             let Some(condition) = condition(&policy.to_json().ok()?, action)? else { continue };
-            if policy.effect() == Effect::Forbid {
-                forbidding.push(condition);
-                continue;
-            }
-            let joined = permitting.iter_mut().find(|(known, joined)| *known == side && !joined.iter().any(can_fail));
-            match joined.filter(|_| !can_fail(&condition)) {
-                Some((_, conditions)) => conditions.push(condition),
-                None => permitting.push((side, vec![condition])),
+            let condition = shape.settle(&condition);
+            match (policy.effect(), constant(&condition)) {
+                (_, Some(false)) => continue,
+                (Effect::Forbid, Some(true)) => return None,
+                (Effect::Permit, Some(true)) => certain.push(side),
+                (Effect::Forbid, None) => forbidding.push(condition),
+                (Effect::Permit, None) => {
+                    let alike = |(known, joined): &&mut (Side, Vec<Value>)| {
+                        *known == side && !can_fail(&condition) && !joined.iter().any(can_fail)
+                    };
+                    match permitting.iter_mut().find(alike) {
+                        Some((_, conditions)) => conditions.push(condition),
+                        None => permitting.push((side, vec![condition])),
+                    }
+                }
             }
         }
-        let mut quick = Self { policies: PolicySet::new(), sides: Vec::new(), mentioned: HashSet::new() };
+        let is_settled =
+            forbidding.is_empty() && !permitting.iter().flat_map(|(_, conditions)| conditions).any(can_fail);
+        let mut quick = Self {
+            certain: certain.into_iter().collect(),
+            is_settled,
+            policies: PolicySet::new(),
+            sides: Vec::new(),
+            mentioned: HashSet::new(),
+        };
         for some in forbidding.chunks(CONDITIONS_MAX) {
             quick.add("forbid", some)?;
         }
@@ -92,9 +119,16 @@ impl Quick {
         Telling::Mentioned(&self.mentioned)
     }
 
-    /// The side of a policy that permits.
-    pub(super) fn side(&self, id: &PolicyId) -> Option<Side> {
-        self.sides.iter().find(|(known, _)| known == id).map(|(_, side)| *side)
+    /// The sides that permit, where that is known without asking Cedar, or is enough.
+    pub(super) fn settled(&self, is_enough: impl FnOnce(&Permits) -> bool) -> Option<Permits> {
+        let is_settled = self.is_settled && (self.policies.is_empty() || is_enough(&self.certain));
+        is_settled.then(|| self.certain.clone())
+    }
+
+    /// The sides that permit, where these policies do.
+    pub(super) fn permits<'i>(&self, holding: impl Iterator<Item = &'i PolicyId>) -> Permits {
+        let side = |id: &PolicyId| self.sides.iter().find(|(known, _)| known == id).map(|(_, side)| *side);
+        self.certain.with(holding.filter_map(side))
     }
 }
 
