@@ -12,6 +12,7 @@
 //! `current` alone says everything.
 
 mod annotations;
+mod audit;
 mod bucket_cache;
 mod buckets;
 mod calendar;
@@ -38,7 +39,9 @@ use kernel::{Entropy, Sequence, Timestamp};
 
 use crate::key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError};
 use crate::keys;
+use crate::witness::Watched;
 
+pub use audit::ChainVerified;
 use bucket_cache::BucketCache;
 pub use calendar::{CalendarEntry, CalendarScan, Turning};
 pub use documents::{DocumentEdit, DocumentKind};
@@ -82,6 +85,7 @@ impl Catalog {
             None => make_lake(&*map, entropy, now).await?,
         };
         let graves_since = past::graves_since(&*map).await?;
+        let map = Arc::new(Watched(map));
         let (cache, locks, times) = (BucketCache::default(), Locks::new(), KnownTimes::default());
         Ok(Self { map, deployment, cache, locks, graves_since, times })
     }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, join, join_all};
 use kernel::Sequence;
 
+use crate::chain::{self, ChainEntry, ChainPlace};
 use crate::key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError, Stamped, Step, gather};
 
 /// One map to be tried, and the way to open it again.
@@ -40,6 +41,7 @@ pub async fn run_all(make: &dyn Fn() -> Box<dyn Subject>) {
     a_bound_on_a_sum_is_exact(&*make().map()).await;
     a_row_that_is_no_number_fails_its_batch_alone(&*make().map()).await;
     stamps_are_the_sequence(&*make().map()).await;
+    entries_form_one_chain(&*make().map()).await;
     readers_never_see_a_gap(&*make().map()).await;
     a_dropped_future_does_not_take_its_batch_back(&*make().map()).await;
     what_was_acknowledged_is_there_after_opening_again(&mut *make()).await;
@@ -360,6 +362,30 @@ async fn a_row_that_is_no_number_fails_its_batch_alone(map: &dyn KeyValue) {
     );
     assert_eq!(row(map, Family::Lake, b"before").await, None, "nothing of a failed batch takes effect");
     assert_eq!((number(map, b"an").await, number(map, b"most").await, number(map, b"other").await), (1, i64::MAX, 0));
+}
+
+async fn entries_form_one_chain(map: &dyn KeyValue) {
+    let said = |text: &'static str| Edit::Chain(Bytes::from_static(text.as_bytes()));
+    let many = (0..20).map(|_| apply(map, [said("one of many"), said("and its second")]));
+    let sequences = join_all(many).await;
+    let refused = Batch {
+        expectations: vec![Expectation::Equals(Family::Null, b"none".into(), Bytes::new())],
+        edits: vec![said("never")],
+    };
+    assert!(matches!(map.apply(refused).await, Err(KeyValueError::Conflict { .. })));
+    apply(map, [said("last")]).await;
+    let rows = rows(map, Family::Audit, b"", &[0xff]).await;
+    assert_eq!(rows.len(), 41, "an entry whose batch failed takes no number");
+    let mut before = ChainPlace::default();
+    for (key, row) in &rows {
+        let entry = ChainEntry::read(key, row).expect("an entry");
+        entry.check(&before).expect("linked");
+        assert_ne!(entry.entry, "never");
+        assert!(entry.entry == "last" || sequences.contains(&entry.sequence));
+        before = entry.place(&before);
+    }
+    let head = row(map, Family::Audit, chain::HEAD).await;
+    assert_eq!(ChainPlace::read(head.as_deref()), Some(before));
 }
 
 async fn stamps_are_the_sequence(map: &dyn KeyValue) {

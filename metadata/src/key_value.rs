@@ -175,6 +175,9 @@ pub enum Edit {
         /// The value.
         value: Stamped,
     },
+    /// Appends an entry to the chain in [`Family::Audit`]. It gets its number and its hash when the batch commits, so it is
+    /// never in conflict with another. Where the chain's head is none, the batch fails as [`KeyValueError::Damaged`].
+    Chain(Bytes),
 }
 
 /// What a batch expects of the map when its turn comes.
@@ -216,6 +219,7 @@ impl Batch {
             Edit::DeleteRange(_, from, until) => from.len() + until.len(),
             Edit::Add(_, key, _) => key.len() + 8,
             Edit::PutStamped { key, value, .. } => key.bytes.len() + value.bytes.len(),
+            Edit::Chain(entry) => entry.len(),
         };
         self.edits.iter().map(edit_bytes).sum()
     }

@@ -4,12 +4,14 @@
 //! [`memory`] for tests and for the simulator, which can cut its power.
 
 pub mod catalog;
+mod chain;
 pub mod contract;
 mod key_value;
 mod keys;
 pub mod memory;
 mod record;
 pub mod rocks;
+mod witness;
 
 pub use catalog::{
     Amended, Amendment, Annotated, AnnotationScan, Bucket, BucketCounters, CalendarEntry, CalendarScan, Catalog,
@@ -17,4 +19,7 @@ pub use catalog::{
     NewAnnotation, NewBucket, NewPart, NewVersion, NoPast, ObjectScan, Past, PastListing, Replaced, Row, Turning,
     Unlinked, Upload, UploadScan, Veil, VersionScan, What,
 };
+pub use catalog::ChainVerified;
+pub use chain::{ChainEntry, ChainFault, ChainHash, ChainPlace, ENTRY_BYTES_MAX};
 pub use key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError, Stamped, Step, Visit, gather};
+pub use witness::{ChangedRow, Witness, witnessed};

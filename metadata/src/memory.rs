@@ -17,6 +17,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use kernel::{Entropy, Sequence};
 
+use crate::chain;
 use crate::key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError, Step, Visit, number, sum};
 
 type FamilyRows = BTreeMap<Vec<u8>, Bytes>;
@@ -82,6 +83,13 @@ impl Rows {
                 let sum = sum(family, self.family(family).get(&key).map(|value| &value[..]), plus)?;
                 let replaced = self.set(family, key.clone(), Some(Bytes::copy_from_slice(&sum.to_be_bytes())));
                 undo.push((family, key, replaced));
+            }
+            Edit::Chain(entry) => {
+                let head = self.family(Family::Audit).get(chain::HEAD).map(|row| &row[..]);
+                for (key, row) in chain::link(head, sequence, entry)? {
+                    let replaced = self.set(Family::Audit, key.clone(), Some(row));
+                    undo.push((Family::Audit, key, replaced));
+                }
             }
         }
         Ok(())

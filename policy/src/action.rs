@@ -95,8 +95,39 @@ macro_rules! actions {
                 match self { $(Self::$variant => Group::$group,)* }
             }
         }
+
+        impl Action {
+            /// Whether whoever does it leaves a trace in the audit: it sets something up, hands out keys, or changes who
+            /// may do what with an object, or until when.
+            pub fn is_administrative(self) -> bool {
+                match (self.group(), self) {
+                    (Group::Manage, Self::GetSessionToken) => true,
+                    (Group::Manage, _) => {
+                        let verb = self.name().split_once(':').map_or("", |(_, verb)| verb);
+                        !LOOKING.iter().any(|looking| verb.starts_with(looking))
+                    }
+                    (_, action) => ADMINISTRATIVE_WRITES.contains(&action),
+                }
+            }
+        }
     };
 }
+
+/// How names of actions begin that only look.
+const LOOKING: [&str; 9] = ["Get", "List", "Read", "Explain", "Diff", "Forecast", "Test", "Validate", "Simulate"];
+
+/// Actions on objects that change who may do what with them, or until when.
+const ADMINISTRATIVE_WRITES: [Action; 9] = [
+    Action::PutObjectAcl,
+    Action::PutObjectVersionAcl,
+    Action::PutObjectRetention,
+    Action::PutObjectLegalHold,
+    Action::BypassGovernanceRetention,
+    Action::SetEmbargo,
+    Action::ShortenEmbargo,
+    Action::LiftEmbargo,
+    Action::Classify,
+];
 
 actions! {
     /// Names of the caller's buckets.
@@ -469,4 +500,44 @@ actions! {
     PutPolicySet = "lake:PutPolicySet", Manage Lake;
     /// What the lake's policies would decide.
     SimulatePolicy = "lake:SimulatePolicy", Manage Lake;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_administrators_do_is_told_from_what_they_look_at() {
+        for action in [
+            Action::CreateBucket,
+            Action::PutBucketPolicy,
+            Action::PutBucketTagging,
+            Action::CreateUser,
+            Action::AttachUserPolicy,
+            Action::AddUserToGroup,
+            Action::ChangePassword,
+            Action::AssumeRole,
+            Action::GetSessionToken,
+            Action::ConfirmTime,
+            Action::PutObjectAcl,
+            Action::LiftEmbargo,
+            Action::BypassGovernanceRetention,
+        ] {
+            assert!(action.is_administrative(), "{action:?}");
+        }
+        for action in [
+            Action::GetBucketPolicy,
+            Action::ListUsers,
+            Action::ReadAudit,
+            Action::GetCallerIdentity,
+            Action::GetObject,
+            Action::PutObject,
+            Action::PutObjectTagging,
+            Action::DeleteObject,
+            Action::ListBucket,
+            Action::GetTime,
+        ] {
+            assert!(!action.is_administrative(), "{action:?}");
+        }
+    }
 }

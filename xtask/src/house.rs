@@ -71,7 +71,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("percent-encoding", &["gateway", "signer"]),
     // The one crypto provider: sealing, the endpoint's TLS, the sites' TLS, the machine's randomness, signatures, hashes of
     // policies.
-    ("ring", &["storage", "server", "signer", "gateway", "policy", "outbound"]),
+    ("ring", &["storage", "server", "signer", "gateway", "policy", "outbound", "metadata"]),
     ("rustls", &["gateway", "storage", "server"]),
     // Programs.
     ("clap", &["server", "cli", "benches", "prove", "sim", "xtask"]),

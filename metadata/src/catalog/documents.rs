@@ -1,6 +1,8 @@
 //! Documents: texts that the engine keeps here by kind and name. What stands in them is the engine's affair; that several
 //! change together or not at all, and only from what they were, is decided here.
 
+use std::fmt;
+
 use bytes::Bytes;
 use kernel::Sequence;
 
@@ -30,6 +32,22 @@ impl DocumentKind {
     pub const POLICY: Self = Self(15);
     /// Access keys.
     pub const ACCESS_KEY: Self = Self(16);
+}
+
+impl fmt::Display for DocumentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::TIME => f.write_str("time"),
+            Self::SESSION_KEY => f.write_str("session-key"),
+            Self::ACCOUNT => f.write_str("account"),
+            Self::USER => f.write_str("user"),
+            Self::GROUP => f.write_str("group"),
+            Self::ROLE => f.write_str("role"),
+            Self::POLICY => f.write_str("policy"),
+            Self::ACCESS_KEY => f.write_str("access-key"),
+            Self(kind) => write!(f, "{kind}"),
+        }
+    }
 }
 
 /// A change of one document.

@@ -9,6 +9,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 use kernel::Sequence;
 
+use crate::chain;
 use crate::key_value::{Batch, Edit, Expectation, Family, KeyValueError, number, sum};
 
 /// Something whose rows can be looked up.
@@ -138,6 +139,12 @@ pub(super) fn stage(batch: Batch, sequence: Sequence, below: &dyn View) -> Resul
                 let found = Over { changes: &changes, below }.value(family, &key)?;
                 let sum = sum(family, found.as_deref(), plus)?;
                 changes.set(family, key, Some(Bytes::copy_from_slice(&sum.to_be_bytes())));
+            }
+            Edit::Chain(entry) => {
+                let head = Over { changes: &changes, below }.value(Family::Audit, chain::HEAD)?;
+                for (key, row) in chain::link(head.as_deref(), sequence, entry)? {
+                    changes.set(Family::Audit, key, Some(row));
+                }
             }
         }
     }
