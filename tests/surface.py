@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import hashlib
+import json
 import secrets
 from collections import namedtuple
 from datetime import datetime, timezone
@@ -20,6 +21,7 @@ TAGS = {"TagSet": [{"Key": "a", "Value": "b"}]}
 OWNED = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
 AES256 = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
 CORS = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
+BLOCK = {"BlockPublicPolicy": True}
 WEBSITE = {"IndexDocument": {"Suffix": "index.html"}}
 LATER = datetime(2040, 1, 1, tzinfo=timezone.utc)
 EARLIER = datetime(2020, 1, 1, tzinfo=timezone.utc)
@@ -82,6 +84,21 @@ class World:
         self.s3.put_bucket_cors(Bucket=self.bucket, CORSConfiguration=CORS)
         return self.named()
 
+    def policy(self):
+        """A policy that lets everybody read."""
+        everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+        everybody["Resource"] = f"arn:aws:s3:::{self.bucket}/*"
+        return json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
+
+    def ruled(self):
+        self.s3.put_bucket_policy(Bucket=self.bucket, Policy=self.policy())
+        return self.named()
+
+    def blocking(self):
+        blocking = self.new()
+        self.s3.put_public_access_block(**blocking, PublicAccessBlockConfiguration=BLOCK)
+        return blocking
+
     def website(self):
         self.s3.put_bucket_website(Bucket=self.bucket, WebsiteConfiguration=WEBSITE)
         return self.named()
@@ -140,18 +157,22 @@ OFFERED = {
     "DeleteBucketCors": lambda world: world.shared(),
     "DeleteBucketEncryption": lambda world: world.named(),
     "DeleteBucketOwnershipControls": lambda world: world.owned(),
+    "DeleteBucketPolicy": lambda world: world.ruled(),
     "DeleteBucketTagging": lambda world: world.tagged(),
     "DeleteBucketWebsite": lambda world: world.website(),
     "DeleteObject": lambda world: world.doomed(),
     "DeleteObjectAnnotation": lambda world: world.annotated(),
     "DeleteObjectTagging": lambda world: world.doomed(),
     "DeleteObjects": lambda world: world.named(Delete={"Objects": [{"Key": world.doomed()["Key"]}]}),
+    "DeletePublicAccessBlock": lambda world: world.blocking(),
     "GetBucketAcl": lambda world: world.named(),
     "GetBucketCors": lambda world: world.shared(),
     "GetBucketEncryption": lambda world: world.named(),
     "GetBucketLocation": lambda world: world.named(),
     "GetBucketLogging": lambda world: world.named(),
     "GetBucketOwnershipControls": lambda world: world.owned(),
+    "GetBucketPolicy": lambda world: world.ruled(),
+    "GetBucketPolicyStatus": lambda world: world.ruled(),
     "GetBucketRequestPayment": lambda world: world.named(),
     "GetBucketTagging": lambda world: world.tagged(),
     "GetBucketVersioning": lambda world: world.named(),
@@ -161,6 +182,7 @@ OFFERED = {
     "GetObjectAnnotation": lambda world: world.annotated(),
     "GetObjectAttributes": lambda world: world.object | {"ObjectAttributes": ["ETag"]},
     "GetObjectTagging": lambda world: world.object,
+    "GetPublicAccessBlock": lambda world: world.blocking(),
     "HeadBucket": lambda world: world.named(),
     "HeadObject": lambda world: world.object,
     "ListBuckets": lambda world: {},
@@ -175,6 +197,7 @@ OFFERED = {
     "PutBucketEncryption": lambda world: world.named(ServerSideEncryptionConfiguration=AES256),
     "PutBucketLogging": lambda world: world.named(BucketLoggingStatus={}),
     "PutBucketOwnershipControls": lambda world: world.new() | {"OwnershipControls": OWNED},
+    "PutBucketPolicy": lambda world: world.named(Policy=world.policy()),
     "PutBucketRequestPayment": lambda world: world.new() | {"RequestPaymentConfiguration": {"Payer": "Requester"}},
     "PutBucketTagging": lambda world: world.named(Tagging=TAGS),
     "PutBucketVersioning": lambda world: world.named(VersioningConfiguration={"Status": "Enabled"}),
@@ -183,6 +206,7 @@ OFFERED = {
     "PutObjectAcl": lambda world: world.object | {"ACL": "private"},
     "PutObjectAnnotation": lambda world: world.object | {"AnnotationName": "a", "AnnotationPayload": CONTENT},
     "PutObjectTagging": lambda world: world.object | {"Tagging": TAGS},
+    "PutPublicAccessBlock": lambda world: world.new() | {"PublicAccessBlockConfiguration": BLOCK},
     "UploadPart": lambda world: world.upload() | {"PartNumber": 1, "Body": CONTENT},
     "UploadPartCopy": lambda world: world.upload() | {"PartNumber": 1, "CopySource": world.source},
 }
@@ -290,6 +314,11 @@ def annotation_kept(world, request, answer):
     annotation = {name: request[name] for name in ("Bucket", "Key", "AnnotationName")}
     said = world.s3.get_object_annotation(**annotation, ChecksumMode="ENABLED")
     assert said[f"Checksum{algorithm}"] == answer[f"Checksum{algorithm}"] == digests.text(algorithm, CONTENT)
+
+
+def blocked(world, request, answer):
+    told = world.s3.get_public_access_block(Bucket=request["Bucket"])["PublicAccessBlockConfiguration"]
+    assert told == dict.fromkeys(told, False) | request["PublicAccessBlockConfiguration"] and len(told) == 4
 
 
 def annotations_as_directed(world, request, answer):
@@ -461,6 +490,7 @@ PROBES = {
         owned, "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"
     ),
     "RequestPaymentConfiguration.Payer": each(paid, "BucketOwner", "Requester"),
+    "PutBucketPolicy.ConfirmRemoveSelfBucketAccess": works(so_anyway, True, False),
     "BucketLoggingStatus.LoggingEnabled": refused(
         OTHERS, lambda world, _: {"TargetBucket": world.bucket, "TargetPrefix": "x"}
     ),
@@ -498,6 +528,8 @@ PROBES = {
     "CompleteMultipartUpload.ChecksumSHA1": whole_checksum("SHA1"),
     "CompleteMultipartUpload.ChecksumSHA256": whole_checksum("SHA256"),
 }
+for flag in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"):
+    PROBES[f"PutPublicAccessBlock.PublicAccessBlockConfiguration.{flag}"] = works(blocked, True, False)
 for grant in ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP"):
     PROBES |= {grant: refused(NO_LISTS, GRANT), f"CreateBucket.{grant}": refused(NO_LISTS_AT_BIRTH, GRANT)}
 PROBES |= {

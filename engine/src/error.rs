@@ -26,6 +26,10 @@ pub enum Missing {
     Cors,
     /// The bucket is no website.
     Website,
+    /// The bucket has no policy.
+    BucketPolicy,
+    /// The bucket blocks no public access.
+    PublicAccessBlock,
     /// The version has no annotation of that name.
     Annotation,
 }
@@ -124,6 +128,17 @@ pub enum Fault {
     AnnotationsFull {
         /// The most allowed.
         max: u32,
+    },
+    /// The bucket's policy is none.
+    #[error(transparent)]
+    Policy(policy::PolicyFault),
+    /// The bucket's policy is too long.
+    #[error("the policy has {bytes} bytes, at most {max} are allowed")]
+    PolicyTooLong {
+        /// Its bytes.
+        bytes: usize,
+        /// The most allowed.
+        max: usize,
     },
     /// Anything else, said for people.
     #[error("{0}")]

@@ -4,7 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use kernel::settings::Ownership;
+use kernel::settings::{BucketSettings, Ownership};
 use kernel::{AccountId, Acl, BucketName, Caller, Grant, Grantee, Permission, Versioning};
 use metadata::Bucket;
 use policy::BucketView;
@@ -16,6 +16,12 @@ use crate::{Engine, Error, Missing, Result};
 pub(crate) struct BucketFacts(Arc<Bucket>);
 
 impl BucketFacts {
+    /// The bucket as it would be with this policy.
+    pub(crate) fn with_policy(&self, document: Arc<str>) -> Self {
+        let mut bucket = (*self.0).clone();
+        bucket.settings = Arc::new(BucketSettings { policy: Some(document), ..(*bucket.settings).clone() });
+        Self(Arc::new(bucket))
+    }
     pub(crate) fn name(&self) -> &BucketName {
         &self.0.name
     }

@@ -88,7 +88,7 @@ impl Engine {
             return Ok(self.judge.decide(&question, &Policies::default())?);
         }
         let mut resource = match facts {
-            Some(facts) => self.bucket_policies.concerning(facts, object.and_then(|object| object.facts))?,
+            Some(facts) => self.resource_policies(facts, object.and_then(|object| object.facts))?,
             None => Vec::new(),
         };
         resource.extend(trust.cloned());
@@ -96,6 +96,15 @@ impl Engine {
         let CallerPolicies { identity, narrowing } = &*of_caller;
         let policies = Policies { lake: &[], identity, resource: &resource, narrowing };
         Ok(self.judge.decide(&question, &policies)?)
+    }
+
+    /// What a bucket and an object in it say of who may.
+    pub(crate) fn resource_policies(
+        &self,
+        facts: &BucketFacts,
+        object: Option<VersionView<'_>>,
+    ) -> Result<Vec<Arc<Source>>> {
+        self.bucket_policies.concerning(facts, object, &|id| self.account_of_canonical_id(id))
     }
 
     /// Asks for leave to do something with the lake as a whole.

@@ -14,6 +14,7 @@ mod as_of;
 mod background;
 mod batch;
 mod bucket;
+mod bucket_policy;
 mod copy;
 mod cors;
 mod delete;
@@ -51,6 +52,7 @@ pub use annotations::{
     RemoveAnnotation,
 };
 pub use background::{Background, Progress};
+pub use bucket_policy::PutBucketPolicy;
 pub use cors::{CorsAnswer, CorsRequest, CorsVerdict};
 pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
 pub use history::{History, HistorySettings};

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kernel::settings::Ownership;
 use kernel::{AccountId, Acl, BucketName};
-use policy::{AclPlace, Attachment, PolicyFault, Source, VersionView};
+use policy::{AclPlace, Attachment, CanonicalUsers, PolicyFault, Source, VersionView};
 
 use crate::facts::BucketFacts;
 use crate::{Error, Result};
@@ -62,14 +62,19 @@ pub(crate) struct BucketPolicies {
 
 impl BucketPolicies {
     /// What concerns a question about a bucket, or about an object in it.
-    pub(crate) fn concerning(&self, facts: &BucketFacts, object: Option<VersionView<'_>>) -> Result<Vec<Arc<Source>>> {
+    pub(crate) fn concerning(
+        &self,
+        facts: &BucketFacts,
+        object: Option<VersionView<'_>>,
+        canonical: CanonicalUsers<'_>,
+    ) -> Result<Vec<Arc<Source>>> {
         let damaged = |fault: PolicyFault| Error::Corrupt {
             what: format!("the policy of bucket `{}`", facts.name()),
             source: Box::new(fault),
         };
         let mut sources = Vec::new();
         if let Some(document) = &facts.settings.policy {
-            sources.push(self.policy(facts.name(), document).map_err(damaged)?);
+            sources.push(self.policy(facts.name(), document, canonical).map_err(damaged)?);
         }
         // Where the bucket's owner owns everything, lists mean nothing.
         if matches!(facts.settings.ownership, None | Some(Ownership::BucketOwnerEnforced)) {
@@ -86,14 +91,14 @@ impl BucketPolicies {
         Ok(sources)
     }
 
-    /// The document is compared, not hashed: mostly it is the very one that was compiled.
-    fn policy(&self, bucket: &BucketName, document: &Arc<str>) -> Compiled {
+    /// The policy of a bucket that stands. The document is compared, not hashed: mostly it is the very one that was compiled.
+    /// An account that it names by a canonical id and that is no more is nobody.
+    fn policy(&self, bucket: &BucketName, document: &Arc<str>, canonical: CanonicalUsers<'_>) -> Compiled {
         let policies = || self.policies.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, source)) = policies().get(bucket).filter(|(known, _)| known == document) {
             return Ok(Arc::clone(source));
         }
-        let attachment = Attachment::Bucket(bucket.as_str().to_owned());
-        let source = Arc::new(Source::iam(&format!("bucket {bucket}"), document, &attachment)?);
+        let source = Arc::new(compile(bucket, document, &|id| canonical(id).or(Some(AccountId::NOBODY)))?);
         let mut policies = policies();
         if policies.len() >= KEPT_MAX {
             policies.clear();
@@ -101,4 +106,17 @@ impl BucketPolicies {
         policies.insert(bucket.clone(), (Arc::clone(document), Arc::clone(&source)));
         Ok(source)
     }
+}
+
+/// A document as the policy of a bucket.
+///
+/// # Errors
+/// [`PolicyFault`]: it is none.
+pub(crate) fn compile(
+    bucket: &BucketName,
+    document: &str,
+    canonical: CanonicalUsers<'_>,
+) -> std::result::Result<Source, PolicyFault> {
+    let attachment = Attachment::Bucket(bucket.as_str().to_owned());
+    Source::iam_resolving(&format!("bucket {bucket}"), document, &attachment, canonical)
 }

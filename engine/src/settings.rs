@@ -2,10 +2,11 @@
 
 use kernel::settings::{Setting, SettingName};
 use kernel::{BucketName, Caller};
+use metadata::CatalogError;
 use policy::Action;
 
 use crate::facts::BucketFacts;
-use crate::{Engine, Result};
+use crate::{DECISIONS_MAX, Engine, Error, Result};
 
 impl Engine {
     /// A setting of the bucket; one without a value was never set, or was taken away.
@@ -23,14 +24,31 @@ impl Engine {
     /// # Errors
     /// `NotFound` (bucket), `Denied`.
     pub async fn set_bucket_setting(&self, caller: &Caller, name: &BucketName, setting: Setting) -> Result<()> {
-        let facts = self.bucket_facts(name).await?;
-        let permit = self.permit(caller, write_action(&setting), &facts, None)?;
-        let (by, setting) = (&caller.to_string(), &setting);
-        let set = |facts: BucketFacts| async move {
-            self.catalog.set_bucket(&facts, setting.clone(), self.clock.now(), by).await
-        };
-        self.change(&permit, facts, set).await?;
-        Ok(())
+        self.set_up(caller, name, write_action(&setting), |_| Ok(setting.clone())).await
+    }
+
+    /// Sets a bucket up in a way that depends on how it is set up otherwise: where that changes meanwhile, everything is
+    /// decided anew.
+    ///
+    /// # Errors
+    /// As [`Engine::set_bucket_setting`], and what `decide` says.
+    pub(crate) async fn set_up(
+        &self,
+        caller: &Caller,
+        name: &BucketName,
+        action: Action,
+        decide: impl Fn(&BucketFacts) -> Result<Setting>,
+    ) -> Result<()> {
+        let by = &caller.to_string();
+        for _ in 0..DECISIONS_MAX {
+            let facts = self.bucket_facts(name).await?;
+            self.permit(caller, action, &facts, None)?;
+            match self.catalog.set_bucket(&facts, decide(&facts)?, self.clock.now(), by).await {
+                Err(CatalogError::BucketGone) => {}
+                set => return Ok(set.map(drop)?),
+            }
+        }
+        Err(Error::Busy)
     }
 }
 

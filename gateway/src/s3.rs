@@ -16,6 +16,7 @@ mod list;
 mod multipart;
 mod objects;
 mod ownership;
+mod policy;
 mod tagging;
 mod truths;
 mod website;
@@ -162,6 +163,14 @@ operations! {
         delete_bucket_ownership_controls(DeleteBucketOwnershipControlsInput) -> DeleteBucketOwnershipControlsOutput,
         get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput,
         put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput;
+    policy:
+        get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput,
+        put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput,
+        delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput,
+        get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput,
+        get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput,
+        put_public_access_block(PutPublicAccessBlockInput) -> PutPublicAccessBlockOutput,
+        delete_public_access_block(DeletePublicAccessBlockInput) -> DeletePublicAccessBlockOutput;
     objects:
         put_object(PutObjectInput) -> PutObjectOutput,
         get_object(GetObjectInput) -> GetObjectOutput,

@@ -335,6 +335,14 @@ fn not_found(missing: Missing) -> S3Error {
             unlisted("NoSuchAnnotation", StatusCode::NOT_FOUND, &"the specified annotation does not exist")
         }
         Missing::BucketTags => S3Error::new(S3ErrorCode::NoSuchTagSet),
+        Missing::BucketPolicy => {
+            S3Error::with_message(S3ErrorCode::NoSuchBucketPolicy, "The bucket policy does not exist")
+        }
+        Missing::PublicAccessBlock => unlisted(
+            "NoSuchPublicAccessBlockConfiguration",
+            StatusCode::NOT_FOUND,
+            &"The public access block configuration was not found",
+        ),
         Missing::Cors => {
             S3Error::with_message(S3ErrorCode::NoSuchCORSConfiguration, "The CORS configuration does not exist")
         }
@@ -384,6 +392,8 @@ fn invalid(fault: &Fault) -> S3Error {
         }
         Fault::NotText => return unlisted("UnsupportedMediaType", StatusCode::UNSUPPORTED_MEDIA_TYPE, fault),
         Fault::AnnotationsFull { .. } => return unlisted("AnnotationLimitExceeded", StatusCode::BAD_REQUEST, fault),
+        Fault::Policy(_) => S3ErrorCode::MalformedPolicy,
+        Fault::PolicyTooLong { .. } => return unlisted("PolicyTooLarge", StatusCode::BAD_REQUEST, fault),
         Fault::LocksNothing | Fault::Request(_) => S3ErrorCode::InvalidRequest,
         Fault::Argument { .. } => S3ErrorCode::InvalidArgument,
     };

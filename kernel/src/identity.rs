@@ -15,6 +15,8 @@ pub struct AccountId(u64);
 impl AccountId {
     /// The account that a lake begins with; it belongs to the holder of the root keys.
     pub const HOME: Self = Self(0);
+    /// Nobody's account: what stands where one is named that is no more.
+    pub const NOBODY: Self = Self(Self::END - 1);
     /// The number behind the last account.
     pub const END: u64 = 1_000_000_000_000;
 

@@ -216,7 +216,14 @@ async fn pause(run: Bytes) -> Result<Bytes, BodyError> {
 
 fn refusal(error: &Error) -> Answer {
     let refusal = match error {
-        Error::NotFound(Missing::Bucket | Missing::BucketTags | Missing::Cors | Missing::Website) => Refusal::NoBucket,
+        Error::NotFound(
+            Missing::Bucket
+            | Missing::BucketTags
+            | Missing::Cors
+            | Missing::Website
+            | Missing::BucketPolicy
+            | Missing::PublicAccessBlock,
+        ) => Refusal::NoBucket,
         Error::NotFound(Missing::Key { marker }) => Refusal::NoKey(*marker),
         Error::NotFound(Missing::Version) => Refusal::NoVersion,
         Error::NotFound(Missing::Upload) => Refusal::NoUpload,
@@ -255,9 +262,12 @@ fn fault_refusal(fault: &Fault) -> Refusal {
         Fault::PartTooSmall { number, .. } => Refusal::PartTooSmall(*number),
         Fault::Marker { version, .. } => Refusal::Marker(*version),
         Fault::NotText => Refusal::NotText,
-        Fault::AnnotationsFull { .. } | Fault::LocksNothing | Fault::Request(_) | Fault::Argument { .. } => {
-            Refusal::Senseless
-        }
+        Fault::AnnotationsFull { .. }
+        | Fault::Policy(_)
+        | Fault::PolicyTooLong { .. }
+        | Fault::LocksNothing
+        | Fault::Request(_)
+        | Fault::Argument { .. } => Refusal::Senseless,
     }
 }
 

@@ -31,7 +31,9 @@ impl Engine {
             let id = loop {
                 let number = u64::from_be_bytes(self.entropy.array()) % AccountId::END;
                 let id = AccountId::new(number).unwrap_or_default();
-                if id != AccountId::HOME && !next.now().accounts.contains_key(&id.to_string()) {
+                if ![AccountId::HOME, AccountId::NOBODY].contains(&id)
+                    && !next.now().accounts.contains_key(&id.to_string())
+                {
                     break id;
                 }
             };

@@ -1,0 +1,97 @@
+//! Policies of buckets: taken in once they are understood to the last word, and given back as they came.
+//!
+//! The root of the account that owns a bucket may always read, replace and remove its policy: the judge sees to that.
+
+use std::sync::Arc;
+
+use kernel::settings::{Setting, SettingName};
+use kernel::{BucketName, Caller};
+use policy::{Action, PolicyFault, PolicyHash, Refusal};
+
+use crate::facts::BucketFacts;
+use crate::policies::compile;
+use crate::{Engine, Error, Fault, Missing, Result};
+
+/// Gives a bucket a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutBucketPolicy {
+    /// The document, in IAM's language.
+    pub document: Arc<str>,
+    /// Whether the caller knows that it might not be allowed to change the policy again.
+    pub locks_out_knowingly: bool,
+}
+
+impl Engine {
+    /// The bucket's policy, byte for byte as it came.
+    ///
+    /// # Errors
+    /// `NotFound` also where it has none; `Denied`.
+    pub async fn bucket_policy(&self, caller: &Caller, name: &BucketName) -> Result<Arc<str>> {
+        match self.bucket_setting(caller, name, SettingName::Policy).await? {
+            Setting::Policy(Some(document)) => Ok(document),
+            _ => Err(Error::NotFound(Missing::BucketPolicy)),
+        }
+    }
+
+    /// Replaces the bucket's policy.
+    ///
+    /// # Errors
+    /// `Invalid` for a document that is no policy of this bucket, or that would keep the caller from ever replacing it
+    /// where the caller does not say that it knows; `NotFound` (bucket); `Denied`, also for a policy that lets everybody
+    /// in where the bucket blocks these. Nothing is stored then.
+    pub async fn set_bucket_policy(&self, caller: &Caller, name: &BucketName, put: PutBucketPolicy) -> Result<()> {
+        self.set_up(caller, name, Action::PutBucketPolicy, |facts| {
+            let source = compile(name, &put.document, &|id| self.account_of_canonical_id(id)).map_err(refused)?;
+            let is_blocked = facts.settings.public_access_block.is_some_and(|block| block.block_public_policy);
+            if is_blocked && source.is_public() {
+                let reason = "the bucket's public access block takes no policy that lets everybody in";
+                return Err(blocked(caller, Action::PutBucketPolicy, reason));
+            }
+            if !put.locks_out_knowingly {
+                self.expect_a_way_back(caller, &facts.with_policy(Arc::clone(&put.document)))?;
+            }
+            Ok(Setting::Policy(Some(Arc::clone(&put.document))))
+        })
+        .await
+    }
+
+    /// Whether the bucket's policy or its access control list lets everybody in, or nearly so. It is what the decisions
+    /// themselves go by where the bucket restricts public access.
+    ///
+    /// Source: Amazon S3 User Guide, *Blocking public access to your Amazon S3 storage*, "The meaning of public".
+    ///
+    /// # Errors
+    /// `NotFound` (bucket), `Denied`.
+    pub async fn bucket_is_public(&self, caller: &Caller, name: &BucketName) -> Result<bool> {
+        let facts = self.bucket_facts(name).await?;
+        self.permit(caller, Action::GetBucketPolicyStatus, &facts, None)?;
+        Ok(self.resource_policies(&facts, None)?.iter().any(|source| source.is_public()))
+    }
+
+    /// Refuses what would keep the caller from replacing the policy.
+    ///
+    /// Source: Amazon S3 API, *PutBucketPolicy*, `x-amz-confirm-remove-self-bucket-access`.
+    fn expect_a_way_back(&self, caller: &Caller, facts: &BucketFacts) -> Result<()> {
+        match self.permit(caller, Action::PutBucketPolicy, facts, None) {
+            Err(Error::Denied(_)) => Err(Error::Invalid(Fault::Request(
+                "this policy would not let you change it again: confirm that you want it so, with \
+                 `x-amz-confirm-remove-self-bucket-access: true`"
+                    .to_owned(),
+            ))),
+            asked => asked.map(drop),
+        }
+    }
+}
+
+fn refused(fault: PolicyFault) -> Error {
+    Error::Invalid(match fault {
+        PolicyFault::TooLong { bytes, max } => Fault::PolicyTooLong { bytes, max },
+        fault => Fault::Policy(fault),
+    })
+}
+
+/// The refusal of what a bucket's public access block keeps out.
+pub(crate) fn blocked(caller: &Caller, action: Action, reason: &'static str) -> Error {
+    let (caller, reason) = (caller.clone(), reason.into());
+    Refusal { caller, action, reason, policies: Vec::new(), policy_hash: PolicyHash::NONE }.into()
+}
