@@ -24,6 +24,8 @@ missing_packages() {
         # A real OpenID provider, which tests log in at.
         have node || echo nodejs
         have npm || echo npm
+        # A real directory.
+        [ -x /usr/sbin/slapd ] || echo slapd
     fi
 }
 

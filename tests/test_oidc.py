@@ -9,10 +9,8 @@ import secrets
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
-import xml.etree.ElementTree as ElementTree
 
 import boto3
 import pytest
@@ -24,62 +22,7 @@ from answers import refused
 from installed import installed
 from issuer import Issuer, Key, b64, part, signed_with_secret
 from lake import REGION, Keys, Lake, Refused, close, need_binary, random_keys
-
-STS = "https://sts.amazonaws.com/doc/2011-06-15/"
-
-
-def ask(url, token=None, method="GET", body=None, headers=None):
-    """Status, headers and body of a request with a bearer token."""
-    headers = dict(headers or {})
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
-    asked = urllib.request.Request(url, data=body, method=method, headers=headers)
-    try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:
-            return answer.status, answer.headers, answer.read()
-    except urllib.error.HTTPError as answer:
-        return answer.code, answer.headers, answer.read()
-
-
-def code_of(body):
-    root = ElementTree.fromstring(body)
-    found = [element for element in root.iter() if element.tag.rsplit("}", 1)[-1] == "Code"]
-    return found[0].text
-
-
-def sts(endpoint, token=None, **parameters):
-    """Status and body of a request of STS that nobody has signed."""
-    form = urllib.parse.urlencode({"Version": "2011-06-15", **parameters}).encode()
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    status, _, body = ask(endpoint + "/", token, "POST", form, headers)
-    return status, body
-
-
-def keys_of(body):
-    """The keys in an answer of STS."""
-    root = ElementTree.fromstring(body)
-    text = lambda name: root.find(f".//{{{STS}}}{name}").text
-    return Keys(text("AccessKeyId"), text("SecretAccessKey")), text("SessionToken")
-
-
-def session(endpoint, keys, token, service="s3"):
-    config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, signature_version="s3v4")
-    if service != "s3":
-        config = Config(retries={"total_max_attempts": 1})
-    return boto3.client(
-        service,
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id=keys.access,
-        aws_secret_access_key=keys.secret,
-        aws_session_token=token,
-        config=config,
-    )
-
-
-def policy(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
+from outside import ask, code_of, keys_of, policy, session, sts
 
 def configured(directory, provider, **changed):
     """A configuration file that trusts the provider."""

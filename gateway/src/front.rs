@@ -37,7 +37,7 @@ use tokio::sync::Semaphore;
 
 use crate::Limits;
 use crate::credentials::Head;
-use crate::listen::Activity;
+use crate::listen::{Activity, ClientCertificate};
 use crate::meters::GatewayMeters;
 use crate::origin::From;
 use crate::own::query_api;
@@ -60,13 +60,23 @@ pub(crate) struct Peer {
     pub(crate) activity: Arc<Activity>,
     /// Whether it came over TLS.
     pub(crate) is_secure: bool,
+    /// The certificate that the client has shown.
+    pub(crate) certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// What stands behind the door.
 pub(crate) type Inner = Box<dyn Fn(HttpRequest) -> BoxFuture<'static, Result<HttpResponse, HttpError>> + Send + Sync>;
 
-/// Finds out who holds a bearer token that came from an address.
-pub(crate) type Bearer = Box<dyn Fn(String, IpAddr) -> BoxFuture<'static, Result<Who, Mistake>> + Send + Sync>;
+/// What a request shows instead of a signature.
+pub(crate) enum Shown {
+    /// A bearer token.
+    Token(String),
+    /// The certificate of its connection.
+    Certificate(Arc<ClientCertificate>),
+}
+
+/// Finds out who shows something that came from an address.
+pub(crate) type Login = Box<dyn Fn(Shown, IpAddr) -> BoxFuture<'static, Result<Who, Mistake>> + Send + Sync>;
 
 /// What the doorman is made of.
 pub(crate) struct FrontParts {
@@ -74,7 +84,7 @@ pub(crate) struct FrontParts {
     pub(crate) lake: LakeFacts,
     pub(crate) virtual_hosts: VirtualHosts,
     pub(crate) cors: cors::Rules,
-    pub(crate) bearer: Bearer,
+    pub(crate) login: Login,
     pub(crate) region: Region,
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -120,8 +130,7 @@ struct Asked<B> {
 struct Entering {
     parts: Parts,
     payload: payload::Payload,
-    /// The token that it came with.
-    token: Option<String>,
+    shown: Option<Shown>,
 }
 
 impl Front {
@@ -216,7 +225,7 @@ impl Front {
         if matches!(place, Place::Website(_)) && !is_reading {
             return Ok(website::not_allowed(&parts.method, trace));
         }
-        let Entering { mut parts, payload, token } = self.judge(parts, &place, body.is_end_stream(), peer.is_secure)?;
+        let Entering { mut parts, payload, shown } = self.judge(parts, &place, body.is_end_stream(), peer)?;
         self.admit(closing)?;
         if let Some(claim) = Claim::of(&parts, &place) {
             parts.extensions.insert(claim);
@@ -238,8 +247,11 @@ impl Front {
         body.expect(payload, &parts);
         parts.extensions.insert(From { address: peer.address.ip(), is_secure: peer.is_secure });
         parts.extensions.insert(Arc::clone(trace));
-        if let Some(token) = token {
-            let who = match (self.parts.bearer)(token, peer.address.ip()).await {
+        if let Some(certificate) = &peer.certificate {
+            parts.extensions.insert(Arc::clone(certificate));
+        }
+        if let Some(shown) = shown {
+            let who = match (self.parts.login)(shown, peer.address.ip()).await {
                 Ok(who) => who,
                 Err(mistake) => {
                     return S3Error::from(mistake).to_http_response().map_err(|_| Refusal::internal());
@@ -337,22 +349,17 @@ impl Front {
         Some(answer)
     }
 
-    fn judge(
-        &self,
-        mut parts: Parts,
-        place: &Place,
-        body_is_empty: bool,
-        is_secure: bool,
-    ) -> Result<Entering, Refusal> {
+    fn judge(&self, mut parts: Parts, place: &Place, body_is_empty: bool, peer: &Peer) -> Result<Entering, Refusal> {
         let judged = head::judge(&mut parts, body_is_empty, &self.parts.region, &self.parts.limits)?;
         if judged.mechanism == Mechanism::Form {
-            form::claim(&mut parts, place, is_secure, judged.payload)?;
+            form::claim(&mut parts, place, peer.is_secure, judged.payload)?;
         }
-        let token = match judged.mechanism {
-            Mechanism::Bearer => mechanism::take_token(&mut parts),
-            _ => None,
+        let shown = match judged.mechanism {
+            Mechanism::Bearer => mechanism::take_token(&mut parts).map(Shown::Token),
+            Mechanism::Anonymous => peer.certificate.clone().map(Shown::Certificate),
+            Mechanism::Header | Mechanism::Query | Mechanism::Form => None,
         };
-        Ok(Entering { parts, payload: judged.payload, token })
+        Ok(Entering { parts, payload: judged.payload, shown })
     }
 
     /// What every answer bears.

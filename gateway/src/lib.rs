@@ -40,7 +40,7 @@ use tokio::net::TcpListener;
 
 pub use credentials::{RootCredentials, Secret};
 pub use limits::Limits;
-pub use listen::{TlsError, tls_config};
+pub use listen::{CertificatePart, CertificateRules, ClientTrust, Tls, TlsError, TlsFiles};
 pub use meters::{GatewayMeters, OperationMeters};
 
 use credentials::{Introduction, KeyRing, SharedKeys};
@@ -121,7 +121,7 @@ impl Gateway {
             owner: parts.owner.clone(),
             entropy: Arc::clone(&parts.entropy),
         };
-        let logins = Logins::new(Arc::clone(&parts.engine), Arc::clone(&parts.providers), &parts.clock);
+        let logins = Logins::new(Arc::clone(&parts.engine), Arc::clone(&parts.providers), Arc::clone(&parts.clock));
         let logins = Arc::new(logins);
         let desk = Desk { engine: Arc::clone(&parts.engine), forms, batches, logins: Arc::clone(&logins) };
         let edge = Edge { keys: &keys, limits: &parts.limits, virtual_hosts: &virtual_hosts };
@@ -138,9 +138,9 @@ impl Gateway {
                 let engine = Arc::clone(&engine);
                 Box::pin(async move { engine.cors(&bucket, &request).await })
             }),
-            bearer: Box::new(move |token, address| {
+            login: Box::new(move |shown, address| {
                 let logins = Arc::clone(&logins);
-                Box::pin(async move { logins.bearer(&token, Some(address)).await })
+                Box::pin(async move { logins.who(&shown, address).await })
             }),
             region: parts.region,
             limits: Arc::new(parts.limits),
@@ -164,7 +164,7 @@ impl Gateway {
     pub async fn serve(
         self: Arc<Self>,
         listener: TcpListener,
-        tls: Option<Arc<rustls::ServerConfig>>,
+        tls: Option<Arc<Tls>>,
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
         listen::serve(Arc::clone(&self.front), listener, tls, shutdown).await

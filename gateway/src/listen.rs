@@ -2,6 +2,7 @@
 
 mod activity;
 mod addresses;
+mod client_certificate;
 mod connection;
 mod tls;
 mod wire;
@@ -14,10 +15,11 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio_rustls::TlsAcceptor;
 
 pub(crate) use activity::Activity;
-pub use tls::{TlsError, tls_config};
+pub(crate) use client_certificate::ClientCertificate;
+pub use client_certificate::{CertificatePart, CertificateRules};
+pub use tls::{ClientTrust, Tls, TlsError, TlsFiles};
 
 use crate::front::Front;
 use addresses::Addresses;
@@ -30,14 +32,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) async fn serve(
     front: Arc<Front>,
     listener: TcpListener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Arc<Tls>>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stop, stopping) = watch::channel(false);
     let door = Door {
         slots: Arc::new(Semaphore::new(front.limits().connections_max)),
         addresses: Addresses::new(front.limits().connections_per_address_max),
-        room: Arc::new(Room::new(Arc::clone(&front), tls.map(TlsAcceptor::from), stopping)),
+        room: Arc::new(Room::new(Arc::clone(&front), tls, stopping)),
     };
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);

@@ -1,4 +1,5 @@
-//! Who comes with something else than a signature: a token of a provider outside.
+//! Who comes with something else than a signature: a token of a provider outside, a certificate of the
+//! connection, a password.
 //!
 //! What was shown is judged by `outbound`, who it makes somebody by the engine; here the two meet, faults become answers,
 //! and whoever tries too often waits.
@@ -6,32 +7,91 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use engine::{Engine, Outside};
+use engine::{Assumed, Engine, IdentityFault, Outside, SessionBounds};
 use kernel::{AuthMethod, Clock, Who};
+use outbound::ldap::LdapFault;
 use outbound::oidc::{TokenFault, TokenFaultKind, Verified};
 use outbound::{Identified, Patience, Providers};
 
-use crate::s3_error::Mistake;
+use crate::front::Shown;
+use crate::listen::ClientCertificate;
+use crate::s3_error::{Failure, Mistake};
 
 /// Tokens that nobody has made, from one address, before it has to wait.
 const BAD_TOKENS_FREE: u32 = 20;
+/// Passwords that nobody has, for one name, before it has to wait.
+const BAD_PASSWORDS_FREE: u32 = 5;
+/// As much of a name as is counted by.
+const NAME_CHARS_MAX: usize = 256;
 
 /// Those who vouch for others, and how often they were asked in vain.
 pub(crate) struct Logins {
     engine: Arc<Engine>,
     providers: Arc<Providers>,
+    clock: Arc<dyn Clock>,
     addresses: Patience,
+    names: Patience,
 }
 
 impl Logins {
-    pub(crate) fn new(engine: Arc<Engine>, providers: Arc<Providers>, clock: &Arc<dyn Clock>) -> Self {
-        Self { engine, providers, addresses: Patience::new(Arc::clone(clock), BAD_TOKENS_FREE) }
+    pub(crate) fn new(engine: Arc<Engine>, providers: Arc<Providers>, clock: Arc<dyn Clock>) -> Self {
+        let addresses = Patience::new(Arc::clone(&clock), BAD_TOKENS_FREE);
+        let names = Patience::new(Arc::clone(&clock), BAD_PASSWORDS_FREE);
+        Self { engine, providers, clock, addresses, names }
     }
 
-    /// Who sends a request with this token.
-    pub(crate) async fn bearer(&self, token: &str, address: Option<IpAddr>) -> Result<Who, Mistake> {
-        let verified = self.token(token, address).await.map_err(Mistake::Bearer)?;
-        Ok(Who::Principal(self.engine.principal_from_outside(outside(&verified.identified, AuthMethod::Token))))
+    /// Who sends a request with what it shows.
+    pub(crate) async fn who(&self, shown: &Shown, address: IpAddr) -> Result<Who, Mistake> {
+        let outside = match shown {
+            Shown::Token(token) => {
+                let verified = self.token(token, Some(address)).await.map_err(Mistake::Bearer)?;
+                outside(&verified.identified, AuthMethod::Token)
+            }
+            Shown::Certificate(certificate) => self.certificate(certificate).map_err(Mistake::Bearer)?,
+        };
+        Ok(Who::Principal(self.engine.principal_from_outside(outside)))
+    }
+
+    /// Whom a client's certificate names.
+    pub(crate) fn certificate(&self, certificate: &ClientCertificate) -> Result<Outside, LoginFault> {
+        let identified = certificate.identified(self.clock.now()).map_err(LoginFault::Certificate)?;
+        Ok(outside(identified, AuthMethod::Certificate))
+    }
+
+    /// Who has a name and a password: a user of the lake, or somebody whom the directory knows.
+    pub(crate) async fn password(&self, given: &Password<'_>, bounds: &SessionBounds<'_>) -> Result<Known, Failure> {
+        let address = given.address.map(|address| address.to_string()).unwrap_or_default();
+        let name: String = given.name.chars().take(NAME_CHARS_MAX).collect::<String>().to_lowercase();
+        if !self.addresses.wait(&address).is_zero() || !self.names.wait(&name).is_zero() {
+            return Err(Mistake::Login(LoginFault::TooOften).into());
+        }
+        let known = self.try_password(given, bounds).await;
+        match &known {
+            Ok(_) => self.names.succeeded(&name),
+            Err(Failure::Mistake(Mistake::Login(LoginFault::Password))) => {
+                self.addresses.failed(&address);
+                self.names.failed(&name);
+            }
+            Err(_) => {}
+        }
+        known
+    }
+
+    async fn try_password(&self, given: &Password<'_>, bounds: &SessionBounds<'_>) -> Result<Known, Failure> {
+        match self.engine.login(given.name, given.password, bounds).await {
+            Ok(assumed) => return Ok(Known::Here(assumed)),
+            Err(engine::Error::Identity(IdentityFault::Password)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let Some(ldap) = &self.providers.ldap else { return Err(Mistake::Login(LoginFault::Password).into()) };
+        match ldap.login(given.name, given.password).await {
+            Ok(identified) => Ok(Known::Outside(outside(&identified, AuthMethod::Password))),
+            Err(LdapFault::Wrong) => Err(Mistake::Login(LoginFault::Password).into()),
+            Err(fault) => {
+                tracing::warn!(error = &fault as &(dyn std::error::Error + 'static), "nobody can log in by password");
+                Err(Mistake::Login(LoginFault::Unreachable(fault.to_string())).into())
+            }
+        }
     }
 
     /// Whom a token names.
@@ -46,6 +106,21 @@ impl Logins {
         }
         verified.map_err(LoginFault::from)
     }
+}
+
+/// A name and a password as somebody typed them.
+pub(crate) struct Password<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) password: &'a str,
+    pub(crate) address: Option<IpAddr>,
+}
+
+/// Who has a password.
+pub(crate) enum Known {
+    /// A user of the lake, with a session.
+    Here(Assumed),
+    /// Somebody of the directory.
+    Outside(Outside),
 }
 
 /// Somebody from outside, in the engine's words.
@@ -66,6 +141,12 @@ pub(crate) enum LoginFault {
     /// It is good for something else.
     #[error("{0}")]
     Rejected(String),
+    /// It is the certificate of nobody, or of nobody any more; or there is none.
+    #[error("{0}")]
+    Certificate(&'static str),
+    /// Nobody of this name has this password.
+    #[error("the user name or the password is wrong")]
+    Password,
     /// Whoever could vouch for it is not to be had.
     #[error("{0}")]
     Unreachable(String),

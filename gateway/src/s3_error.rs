@@ -222,7 +222,7 @@ fn bearer(fault: &LoginFault) -> S3ErrorCode {
     match fault {
         LoginFault::Invalid(_) => S3ErrorCode::InvalidToken,
         LoginFault::Expired => S3ErrorCode::ExpiredToken,
-        LoginFault::Rejected(_) => S3ErrorCode::AccessDenied,
+        LoginFault::Rejected(_) | LoginFault::Certificate(_) | LoginFault::Password => S3ErrorCode::AccessDenied,
         LoginFault::Unreachable(_) => S3ErrorCode::ServiceUnavailable,
         LoginFault::TooOften => S3ErrorCode::SlowDown,
     }
@@ -234,6 +234,9 @@ fn login(fault: &LoginFault) -> S3Error {
         LoginFault::Invalid(_) => ("InvalidIdentityToken", StatusCode::BAD_REQUEST),
         LoginFault::Expired => ("ExpiredTokenException", StatusCode::BAD_REQUEST),
         LoginFault::Rejected(_) => ("IDPRejectedClaim", StatusCode::FORBIDDEN),
+        // Source: MinIO, *AssumeRoleWithCertificate*.
+        LoginFault::Certificate(_) => ("InvalidClientCertificate", StatusCode::BAD_REQUEST),
+        LoginFault::Password => ("AccessDenied", StatusCode::FORBIDDEN),
         LoginFault::Unreachable(_) => ("IDPCommunicationError", StatusCode::BAD_REQUEST),
         LoginFault::TooOften => ("Throttling", StatusCode::BAD_REQUEST),
     };

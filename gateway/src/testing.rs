@@ -77,7 +77,7 @@ pub(crate) fn front(inner: Inner, limits: Limits) -> Arc<Front> {
         },
         virtual_hosts: VirtualHosts::new(&["lake.example".into()], &["web.example".into()]),
         cors: Box::new(|_, _| Box::pin(std::future::ready(Ok(CorsVerdict::NoRules)))),
-        bearer: Box::new(|_, _| Box::pin(std::future::ready(Err(Mistake::NotSigned)))),
+        login: Box::new(|_, _| Box::pin(std::future::ready(Err(Mistake::NotSigned)))),
         region: Region::new(REGION).expect("region"),
         limits: Arc::new(limits),
         clock: Ticking::new(),

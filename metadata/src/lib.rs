@@ -13,13 +13,13 @@ mod record;
 pub mod rocks;
 mod witness;
 
+pub use catalog::ChainVerified;
 pub use catalog::{
     Amended, Amendment, Annotated, AnnotationScan, Bucket, BucketCounters, CalendarEntry, CalendarScan, Catalog,
     CatalogError, Change, Completion, Deletion, DeletionDone, DocumentEdit, DocumentKind, Grave, Listing,
     NewAnnotation, NewBucket, NewPart, NewVersion, NoPast, ObjectScan, Past, PastListing, Replaced, Row, Turning,
     Unlinked, Upload, UploadScan, Veil, VersionScan, What,
 };
-pub use catalog::ChainVerified;
 pub use chain::{ChainEntry, ChainFault, ChainHash, ChainPlace, ENTRY_BYTES_MAX};
 pub use key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError, Stamped, Step, Visit, gather};
 pub use witness::{ChangedRow, Witness, witnessed};

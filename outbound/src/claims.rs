@@ -24,22 +24,22 @@ pub enum Matching {
     Prefix(String),
 }
 
-/// Which group of the lake a value stands for.
+/// Which name of the lake's, of a user or a group, a value stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupRule {
+pub struct NameRule {
     /// Which values.
     pub of: Matching,
-    /// The group. With a prefix, a `*` in it stands for what follows the prefix.
-    pub group: String,
+    /// The name. With a prefix, a `*` in it stands for what follows the prefix.
+    pub name: String,
 }
 
-impl GroupRule {
-    fn group_of(&self, value: &str) -> Option<String> {
-        let group = match &self.of {
-            Matching::Exact(exact) => (value == exact).then(|| self.group.clone())?,
-            Matching::Prefix(prefix) => self.group.replace(REST, value.strip_prefix(prefix.as_str())?),
-        };
-        is_group_name(&group).then_some(group)
+impl NameRule {
+    /// What a value becomes, if the rule is for it.
+    pub fn apply(&self, value: &str) -> Option<String> {
+        match &self.of {
+            Matching::Exact(exact) => (value == exact).then(|| self.name.clone()),
+            Matching::Prefix(prefix) => Some(self.name.replace(REST, value.strip_prefix(prefix.as_str())?)),
+        }
     }
 }
 
@@ -51,10 +51,10 @@ pub fn is_group_name(name: &str) -> bool {
 
 /// The groups of the lake that values stand for. What no rule names is no group, and neither is what a rule turns into no
 /// name of one.
-pub fn groups<'a>(rules: &[GroupRule], values: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+pub fn groups<'a>(rules: &[NameRule], values: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     let values = values.into_iter().take(VALUES_MAX);
-    let found = values.flat_map(|value| rules.iter().filter_map(|rule| rule.group_of(value)));
-    found.take(GROUPS_MAX).collect()
+    let found = values.flat_map(|value| rules.iter().filter_map(|rule| rule.apply(value)));
+    found.filter(|name| is_group_name(name)).take(GROUPS_MAX).collect()
 }
 
 /// The claim at a path of names parted by periods. A name may hold periods itself, as `wlcg.groups` does: the claim with
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn groups_are_given_by_rule_alone() {
-        let rule = |of, group: &str| GroupRule { of, group: group.to_owned() };
+        let rule = |of, name: &str| NameRule { of, name: name.to_owned() };
         let rules = [
             rule(Matching::Exact("/wlcg/stewards".to_owned()), "data-stewards"),
             rule(Matching::Prefix("/atlas/".to_owned()), "atlas-*"),

@@ -4,10 +4,11 @@
 //! deadline and every answer a bound, nothing is followed to where an answer points unless the operator would have
 //! allowed that place himself, and nothing that was learned is kept for longer than stated.
 //!
-//! Today these are logins: providers of OpenID Connect ([`oidc`]). Whoever is let in comes out as [`Identified`]; what
+//! Today these are logins: providers of OpenID Connect ([`oidc`]) and a directory ([`ldap`]). Whoever is let in comes out as [`Identified`]; what
 //! that may do is decided elsewhere.
 
 pub mod claims;
+pub mod ldap;
 pub mod oidc;
 pub mod patience;
 mod web;
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::Timestamp;
 
-pub use claims::{GroupRule, Matching};
+pub use claims::{Matching, NameRule};
 pub use patience::Patience;
 pub use web::FetchFault;
 
@@ -41,6 +42,8 @@ pub struct Identified {
 pub struct Providers {
     /// Providers of OpenID Connect.
     pub oidc: oidc::Oidc,
+    /// The directory that knows passwords.
+    pub ldap: Option<ldap::Ldap>,
 }
 
 /// Why a login cannot be offered as it is configured.
@@ -52,6 +55,15 @@ pub enum SetupError {
     /// An algorithm that nothing is believed by.
     #[error("`{0}` is no algorithm that tokens may be signed with; allowed: {1}")]
     Algorithm(String, String),
+    /// The directory is at no address that may be asked.
+    #[error("`{0}` is no address of a directory: ldaps, or ldap with `start_tls` or within this machine")]
+    Directory(String),
+    /// A filter is none, or has no place for whom it looks for.
+    #[error("`{0}` is no filter with `{{user}}` or `{{dn}}` in it")]
+    Filter(String),
+    /// The certificates of a directory's authorities cannot be read.
+    #[error("the certificates of the directory's authorities cannot be used")]
+    DirectoryAuthorities,
     /// The certificates of authorities cannot be read.
     #[error("the certificates of the authorities cannot be used")]
     Authorities(#[source] reqwest::Error),

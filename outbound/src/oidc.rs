@@ -20,7 +20,7 @@ use std::time::Duration;
 use kernel::{Clock, Timestamp};
 use ring::digest::{SHA256, digest};
 
-use crate::claims::GroupRule;
+use crate::claims::NameRule;
 use crate::{FetchFault, Identified, SetupError};
 use provider::Provider;
 
@@ -51,7 +51,7 @@ pub struct OidcSettings {
     /// The paths of claims that hold groups.
     pub groups: Vec<String>,
     /// Which groups of the lake these stand for.
-    pub group_rules: Vec<GroupRule>,
+    pub group_rules: Vec<NameRule>,
     /// Tags, and the path of the claim that each takes its value from.
     pub tags: BTreeMap<String, String>,
     /// The authorities that may vouch for the provider's address, as PEM; none for those of the machine.

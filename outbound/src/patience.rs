@@ -27,9 +27,9 @@ struct Failures {
 
 impl Failures {
     fn wait(&self, free: u32) -> Duration {
-        match self.count.checked_sub(free) {
-            None => Duration::ZERO,
-            Some(beyond) => Duration::from_secs(1 << beyond.min(6)).min(WAIT_MAX),
+        match self.count.saturating_sub(free) {
+            0 => Duration::ZERO,
+            beyond => Duration::from_secs(1 << (beyond - 1).min(6)).min(WAIT_MAX),
         }
     }
 }
@@ -70,5 +70,87 @@ impl Patience {
     /// A name was right.
     pub fn succeeded(&self, name: &str) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use kernel::Timestamp;
+
+    use super::*;
+
+    /// A clock that stands until it is turned.
+    #[derive(Default)]
+    struct Hands(Mutex<Duration>);
+
+    impl Hands {
+        fn turn(&self, by: Duration) {
+            *self.0.lock().expect("a clock") += by;
+        }
+    }
+
+    impl Clock for Hands {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(0)
+        }
+        fn monotonic(&self) -> Duration {
+            *self.0.lock().expect("a clock")
+        }
+        fn since_boot(&self) -> Duration {
+            self.monotonic()
+        }
+        fn boot_id(&self) -> [u8; 16] {
+            [0; 16]
+        }
+        fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    #[test]
+    fn who_fails_often_waits_longer_each_time() {
+        let clock = Arc::new(Hands::default());
+        let patience = Patience::new(Arc::clone(&clock) as Arc<dyn Clock>, 3);
+        let mut waits = Vec::new();
+        for _ in 0..11 {
+            patience.failed("ada");
+            let wait = patience.wait("ada");
+            waits.push(wait.as_secs());
+            clock.turn(wait);
+            assert_eq!(patience.wait("ada"), Duration::ZERO);
+        }
+        assert_eq!(waits, [0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(patience.wait("bob"), Duration::ZERO);
+        patience.succeeded("ada");
+        patience.failed("ada");
+        assert_eq!(patience.wait("ada"), Duration::ZERO);
+    }
+
+    #[test]
+    fn who_is_left_alone_is_forgotten() {
+        let clock = Arc::new(Hands::default());
+        let patience = Patience::new(Arc::clone(&clock) as Arc<dyn Clock>, 1);
+        for _ in 0..20 {
+            patience.failed("ada");
+        }
+        clock.turn(FORGOTTEN_AFTER);
+        patience.failed("ada");
+        assert_eq!(patience.wait("ada"), Duration::ZERO);
+    }
+
+    #[test]
+    fn made_up_names_push_nobody_out_who_has_failed_more() {
+        let clock = Arc::new(Hands::default());
+        let patience = Patience::new(Arc::clone(&clock) as Arc<dyn Clock>, 1);
+        for _ in 0..4 {
+            patience.failed("ada");
+        }
+        for number in 0..3 * NAMES_MAX {
+            patience.failed(&number.to_string());
+        }
+        assert!(patience.failures.lock().expect("a map").len() <= NAMES_MAX);
+        assert_eq!(patience.wait("ada"), Duration::from_secs(4));
     }
 }

@@ -157,7 +157,7 @@ impl Settings {
             sweep_idle: raw.millis("sweep.idle_ms")?,
             limits: limits(raw)?,
             sites: site::check(raw)?,
-            logins: raw.logins.check()?,
+            logins: raw.logins.check(raw.optional("tls.cert").is_some())?,
         })
     }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use engine::{Background, Engine, EngineParts, History, Progress, StaleUploads, Sweep, TimeKeeper};
-use gateway::{Gateway, GatewayParts, RootCredentials, Secret};
+use gateway::{Gateway, GatewayParts, RootCredentials, Secret, Tls, TlsFiles};
 use kernel::{Clock, Entropy, SiteName};
 use metadata::rocks::{RocksMap, RocksSettings};
 use metadata::{Catalog, CatalogError, KeyValue, KeyValueError};
@@ -118,11 +118,15 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     let tls = match &settings.tls {
-        Some(files) => Some(gateway::tls_config(&files.cert, &files.key)?),
+        Some(files) => Some(Tls::open(TlsFiles {
+            certificate: files.cert.clone(),
+            key: files.key.clone(),
+            clients: settings.logins.certificates.clone(),
+        })?),
         None => None,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let opening = Lake::open(settings, address.ip().is_loopback() || tls.is_some());
+    let opening = Lake::open(settings, tls.clone(), address.ip().is_loopback() || tls.is_some());
     let lake = tokio::select! {
         lake = opening => lake?,
         signal = termination.next() => {
@@ -149,7 +153,7 @@ struct Lake {
 }
 
 impl Lake {
-    async fn open(settings: Settings, is_private: bool) -> Result<Self, ServeError> {
+    async fn open(settings: Settings, tls: Option<Arc<Tls>>, is_private: bool) -> Result<Self, ServeError> {
         let machine = Arc::new(MachineEntropy::new());
         let clock: Arc<dyn Clock> = Arc::new(MachineClock::new(machine.as_ref()));
         let entropy: Arc<dyn Entropy> = machine;
@@ -191,7 +195,7 @@ impl Lake {
         let time = TimeKeeper::new(Arc::clone(&engine));
         let history = History::new(Arc::clone(&engine), settings.history);
         let idle = settings.sweep_idle;
-        let background = vec![
+        let mut background = vec![
             ambient::spawn(work_until_stopped(sweep, Arc::clone(&clock), idle, stopped.clone())),
             ambient::spawn(work_until_stopped(stale_uploads, Arc::clone(&clock), idle, stopped.clone())),
             ambient::spawn(work_until_stopped(history, Arc::clone(&clock), idle, stopped.clone())),
@@ -199,6 +203,10 @@ impl Lake {
             ambient::spawn(logins::refresh_until_stopped(Arc::clone(&providers), Arc::clone(&clock), stopped.clone())),
             ambient::spawn(reclaim_until_stopped(Arc::clone(&map), Arc::clone(&clock), stopped)),
         ];
+        if let Some(tls) = tls {
+            let reload = logins::reload_until_stopped(tls, Arc::clone(&clock), stop.subscribe());
+            background.push(ambient::spawn(reload));
+        }
         let is_draining = Arc::new(AtomicBool::new(false));
         let gateway = Gateway::new(GatewayParts {
             engine,
@@ -247,7 +255,7 @@ impl Lake {
     async fn serve_until_asked_to_go(
         self,
         listener: TcpListener,
-        tls: Option<Arc<rustls::ServerConfig>>,
+        tls: Option<Arc<Tls>>,
         mut termination: Termination,
     ) -> Result<(), ServeError> {
         let Self { map, gateway, background, stop, is_draining, directory, .. } = self;

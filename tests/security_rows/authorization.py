@@ -207,7 +207,7 @@ ROWS = (
         (
             f"A20 {name}",
             authorization(lambda text, site, name=name: text.replace("AWS4-HMAC-SHA256", name)),
-            "400 InvalidRequest|400 InvalidArgument|501 NotImplemented|" + MALFORMED,
+            "400 InvalidRequest|400 InvalidArgument|400 InvalidToken|501 NotImplemented|" + MALFORMED,
         )
         for name in ("AWS4-ECDSA-P256-SHA256", "AWS4-HMAC-SHA1", "Basic", "Bearer", "aws4-hmac-sha256")
     ]

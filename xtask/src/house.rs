@@ -72,7 +72,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     // The one crypto provider: sealing, the endpoint's TLS, the sites' TLS, the machine's randomness, signatures, hashes of
     // policies.
     ("ring", &["storage", "server", "signer", "gateway", "policy", "outbound", "metadata"]),
-    ("rustls", &["gateway", "storage", "server"]),
+    ("rustls", &["gateway", "storage", "server", "outbound"]),
     // Programs.
     ("clap", &["server", "cli", "benches", "prove", "sim", "xtask"]),
     ("toml", &["server", "cli", "xtask"]),
@@ -88,7 +88,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("hex", &["server", "gateway", "signer"]),
     // Secrets.
     ("subtle", &["gateway"]),
-    ("zeroize", &["server", "gateway", "storage", "cli"]),
+    ("zeroize", &["server", "gateway", "storage", "cli", "outbound"]),
 ];
 
 /// Foreign crates that are part of the language here, for every crate but those of [`PURE`].

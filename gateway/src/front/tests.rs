@@ -56,7 +56,12 @@ impl Body for Pieces {
 }
 
 fn peer() -> Peer {
-    Peer { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), activity: Arc::default(), is_secure: false }
+    Peer {
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+        activity: Arc::default(),
+        is_secure: false,
+        certificate: None,
+    }
 }
 
 struct Answer {

@@ -16,6 +16,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
+use super::client_certificate::ClientCertificate;
+use super::tls::Tls;
 use super::wire::{Protocol, Wire};
 use crate::front::{Front, Peer};
 use crate::meters::GatewayMeters;
@@ -23,7 +25,7 @@ use crate::meters::GatewayMeters;
 /// Where connections live.
 pub(crate) struct Room {
     front: Arc<Front>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     handshakes: Semaphore,
     stopping: watch::Receiver<bool>,
 }
@@ -38,7 +40,7 @@ const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 const FRAME_BYTES_MAX: u32 = 64 << 10;
 
 impl Room {
-    pub(crate) fn new(front: Arc<Front>, tls: Option<TlsAcceptor>, stopping: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(front: Arc<Front>, tls: Option<Arc<Tls>>, stopping: watch::Receiver<bool>) -> Self {
         Self { handshakes: Semaphore::new(front.limits().handshakes_max), front, tls, stopping }
     }
 
@@ -51,7 +53,8 @@ impl Room {
         // Without it small answers wait for the client's acknowledgement of earlier ones; it fails only on dead sockets.
         let _ = stream.set_nodelay(true);
         let activity = Arc::new(Activity::default());
-        let peer = Peer { address, activity: Arc::clone(&activity), is_secure: self.tls.is_some() };
+        let is_secure = self.tls.is_some();
+        let peer = Peer { address, activity: Arc::clone(&activity), is_secure, certificate: None };
         let wire =
             Wire::new(stream, activity, Arc::clone(self.front.limits()), Arc::clone(self.meters()), self.front.clock());
         let served = match &self.tls {
@@ -78,11 +81,12 @@ impl Room {
 
     async fn host_tls(
         &self,
-        tls: &TlsAcceptor,
+        tls: &Arc<Tls>,
         wire: Wire<TcpStream>,
-        peer: Peer,
+        mut peer: Peer,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let mut stream = match self.shake_hands(tls, wire).await {
+        let (acceptor, offer) = tls.acceptor();
+        let mut stream = match self.shake_hands(&acceptor, wire).await {
             Ok(Some(stream)) => stream,
             Ok(None) => return Ok(()),
             Err(error) => {
@@ -91,6 +95,7 @@ impl Room {
             }
         };
         stream.get_mut().0.restart();
+        peer.certificate = ClientCertificate::of(tls, offer, stream.get_ref().1);
         match stream.get_ref().1.alpn_protocol() {
             Some(b"h2") => self.host_http2(stream, peer).await,
             _ => self.host_http1(stream, peer).await,

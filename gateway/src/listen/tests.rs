@@ -387,7 +387,8 @@ async fn draining_ends_when_its_time_is_over() {
 fn tls_files_that_cannot_be_used_are_named() {
     let directory = std::env::temp_dir();
     let missing = directory.join("no-such-certificate.pem");
-    let error = tls_config(&missing, &missing).expect_err("missing");
+    let error =
+        Tls::open(TlsFiles { certificate: missing.clone(), key: missing.clone(), clients: None }).expect_err("missing");
     assert!(error.to_string().contains("no-such-certificate.pem"), "{error}");
     assert!(matches!(error, TlsError::Read { .. }));
 }

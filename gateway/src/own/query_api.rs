@@ -12,6 +12,8 @@ mod parameters;
 mod sts;
 mod xml;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use engine::Engine;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -23,6 +25,7 @@ use s3s::{Body, S3Request, S3Response};
 
 use super::Desk;
 use crate::front::trace::RequestTrace;
+use crate::listen::ClientCertificate;
 use crate::s3_error::{Failure, Mistake};
 use crate::virtual_host::Place;
 use parameters::Parameters;
@@ -67,9 +70,11 @@ pub(crate) async fn answer(
     let mut parameters = Parameters::read(&form)?;
     let (action, version) = (parameters.need("Action")?, parameters.take("Version"));
     let caller = extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous);
+    let certificate = extensions.get::<Arc<ClientCertificate>>();
+    let proof = sts::Proof { logins: &desk.logins, certificate: certificate.map(AsRef::as_ref) };
     let asked = Asked { engine: &desk.engine, caller: &caller, parameters };
     let (namespace, result) = match version.as_deref() {
-        Some(sts::VERSION) => (sts::NAMESPACE, sts::answer(&action, asked, &desk.logins).await?),
+        Some(sts::VERSION) => (sts::NAMESPACE, sts::answer(&action, asked, &proof).await?),
         Some(iam::VERSION) => (iam::NAMESPACE, iam::answer(&action, asked).await?),
         other => return Err(Mistake::Request(format!("the version `{}` is not known", other.unwrap_or(""))).into()),
     };

@@ -97,6 +97,7 @@ impl Raw {
             let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
             let origin = Origin::File(path.to_owned());
             match (value, SETTINGS.iter().find(|setting| setting.key == key && !setting.environment_only)) {
+                (value, None) if self.logins.lay(&key, &value, path)? => {}
                 (Value::Table(inner), None) if prefix.is_empty() && is_section(&key) => {
                     self.lay_table(&key, inner, path)?;
                 }
@@ -108,7 +109,6 @@ impl Raw {
                         }
                     }
                 }
-                (Value::Array(entries), None) if self.logins.lay(&key, &entries, path)? => {}
                 (value, Some(setting)) => {
                     let text = scalar(&value).ok_or_else(|| ConfigurationError::Value {
                         setting: key,

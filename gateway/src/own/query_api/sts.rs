@@ -4,22 +4,33 @@ use std::collections::BTreeMap;
 
 use engine::{AssumeRole, Assumed, Engine, Outside, Session, SessionBounds};
 use kernel::{AuthMethod, Caller};
+use zeroize::Zeroizing;
 
 use super::parameters::Parameters;
 use super::{Asked, Node};
-use crate::logins::{Logins, outside};
+use crate::listen::ClientCertificate;
+use crate::logins::{Known, LoginFault, Logins, Password, outside};
 use crate::s3_error::{Failure, Mistake};
 
 pub(super) const VERSION: &str = "2011-06-15";
 pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
+/// What may prove who asks, besides the parameters.
+pub(super) struct Proof<'a> {
+    pub(super) logins: &'a Logins,
+    /// The certificate of the connection.
+    pub(super) certificate: Option<&'a ClientCertificate>,
+}
+
 /// Answers an operation.
-pub(super) async fn answer(action: &str, asked: Asked<'_>, logins: &Logins) -> Result<Vec<Node>, Failure> {
+pub(super) async fn answer(action: &str, asked: Asked<'_>, proof: &Proof<'_>) -> Result<Vec<Node>, Failure> {
     match action {
         "GetCallerIdentity" => caller_identity(asked),
         "GetSessionToken" => session_token(asked),
         "AssumeRole" => assume_role(asked),
-        "AssumeRoleWithWebIdentity" => with_web_identity(asked, logins).await,
+        "AssumeRoleWithWebIdentity" => with_web_identity(asked, proof.logins).await,
+        "AssumeRoleWithCertificate" => with_certificate(asked, proof),
+        "AssumeRoleWithLDAPIdentity" => with_password(asked, proof.logins).await,
         other => Err(Mistake::QueryAction(other.to_owned()).into()),
     }
 }
@@ -58,9 +69,8 @@ fn assume_role(asked: Asked<'_>) -> Result<Vec<Node>, Failure> {
     parameters.end()?;
     let bounds = SessionBounds { seconds, policy: policy.as_deref(), policy_arns };
     let assume = AssumeRole { role_arn: &role_arn, session_name: &session_name, tags, bounds };
-    let Assumed { session, arn, id } = engine.assume_role(caller, &assume)?;
-    let user = Node::of("AssumedRoleUser", vec![Node::text("AssumedRoleId", id), Node::text("Arn", arn)]);
-    Ok(vec![credentials(&session), user])
+    let assumed = engine.assume_role(caller, &assume)?;
+    Ok(told(assumed))
 }
 
 /// What the three requests that prove by themselves who asks have in common.
@@ -82,20 +92,28 @@ impl Wanted {
         Ok(Self { role, seconds: parameters.number("DurationSeconds")?, policy, policy_arns })
     }
 
+    fn bounds(&self) -> SessionBounds<'_> {
+        SessionBounds { seconds: self.seconds, policy: self.policy.as_deref(), policy_arns: self.policy_arns.clone() }
+    }
+
     /// The session, and who it is.
     fn begin(self, engine: &Engine, caller: &Caller, who: Outside) -> Result<Vec<Node>, Failure> {
-        let bounds =
-            SessionBounds { seconds: self.seconds, policy: self.policy.as_deref(), policy_arns: self.policy_arns };
-        let Assumed { session, arn, id } = match &self.role {
+        let bounds = self.bounds();
+        let assumed = match &self.role {
             Some((role_arn, session_name)) => {
                 let assume = AssumeRole { role_arn, session_name, tags: BTreeMap::new(), bounds };
                 engine.assume_role_from_outside(caller, who, &assume)?
             }
             None => engine.session_from_outside(who, &bounds)?,
         };
-        let user = Node::of("AssumedRoleUser", vec![Node::text("AssumedRoleId", id), Node::text("Arn", arn)]);
-        Ok(vec![credentials(&session), user])
+        Ok(told(assumed))
     }
+}
+
+fn told(assumed: Assumed) -> Vec<Node> {
+    let Assumed { session, arn, id } = assumed;
+    let user = Node::of("AssumedRoleUser", vec![Node::text("AssumedRoleId", id), Node::text("Arn", arn)]);
+    vec![credentials(&session), user]
 }
 
 /// Source: AWS STS API Reference, *AssumeRoleWithWebIdentity*.
@@ -113,4 +131,33 @@ async fn with_web_identity(asked: Asked<'_>, logins: &Logins) -> Result<Vec<Node
         Node::text("Audience", verified.audience.as_str()),
     ]);
     Ok(answer)
+}
+
+/// Source: MinIO, *AssumeRoleWithCertificate*; AWS has no such operation.
+fn with_certificate(asked: Asked<'_>, proof: &Proof<'_>) -> Result<Vec<Node>, Failure> {
+    const NONE: LoginFault = LoginFault::Certificate("the client has shown no certificate in the handshake");
+    let Asked { engine, caller, mut parameters } = asked;
+    let wanted = Wanted::take(&mut parameters)?;
+    parameters.end()?;
+    let certificate = proof.certificate.ok_or(Mistake::Login(NONE))?;
+    let who = proof.logins.certificate(certificate).map_err(Mistake::Login)?;
+    wanted.begin(engine, caller, who)
+}
+
+/// Source: MinIO, *AssumeRoleWithLDAPIdentity*; AWS has no such operation. A user of the lake with a password logs in by it
+/// as well, and takes on roles afterwards.
+async fn with_password(asked: Asked<'_>, logins: &Logins) -> Result<Vec<Node>, Failure> {
+    let Asked { engine, caller, mut parameters } = asked;
+    let (name, password) = (parameters.need("LDAPUsername")?, parameters.need("LDAPPassword").map(Zeroizing::new)?);
+    let wanted = Wanted::take(&mut parameters)?;
+    parameters.end()?;
+    let given = Password { name: &name, password: &password, address: caller.origin().source_ip };
+    match logins.password(&given, &wanted.bounds()).await? {
+        Known::Outside(who) => wanted.begin(engine, caller, who),
+        Known::Here(_) if wanted.role.is_some() => {
+            Err(Mistake::Query("`RoleArn` is for those of the directory: a user of the lake asks `AssumeRole`".into())
+                .into())
+        }
+        Known::Here(assumed) => Ok(told(assumed)),
+    }
 }
