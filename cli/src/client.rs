@@ -124,6 +124,12 @@ impl Client {
         self.send(Method::DELETE, path, &[], None).await.map(drop)
     }
 
+    /// Takes something away, and reads what came of it.
+    pub(crate) async fn remove<T: DeserializeOwned>(&mut self, path: &str) -> Result<T> {
+        let answer = self.send(Method::DELETE, path, &[], None).await?;
+        self.document(&answer)
+    }
+
     fn document<T: DeserializeOwned>(&self, answer: &[u8]) -> Result<T> {
         serde_json::from_slice(answer).map_err(|_| self.foreign(200))
     }

@@ -259,7 +259,7 @@ pub(crate) mod tests {
 
     pub(crate) fn surroundings(variables: &[(&str, &str)]) -> Surroundings {
         let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Surroundings { environment, clock: Arc::new(StandingClock), program: None }
+        Surroundings { environment, clock: Arc::new(StandingClock), program: None, judge_policies: |_| Ok(0) }
     }
 
     fn flags(profile: Option<&str>, endpoint: Option<&str>) -> ConnectionFlags {

@@ -133,6 +133,16 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A text of policies that no lake would take.
+    #[error("`{}` is not taken: {reason}{place}", path.display())]
+    Policies {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+        /// The line that is wrong, with a mark below the place.
+        place: String,
+    },
     /// A table of rights cannot be said in Cedar.
     #[error("`{}` is no table of rights", path.display())]
     Rights {
@@ -141,6 +151,25 @@ pub enum CliError {
         /// Why.
         #[source]
         source: TableFault,
+    },
+    /// A table of cases that cannot be read.
+    #[error("`{}` is no table of cases", path.display())]
+    Table {
+        /// The table.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: TableFault,
+    },
+    /// Cases did not end as they should.
+    #[error("{failed} of {of} cases did not end as they should")]
+    Cases {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        of: usize,
+        /// All of them, as they ended.
+        printed: String,
     },
     /// What came of it cannot be printed.
     #[error("the result cannot be printed")]
@@ -162,6 +191,8 @@ fn advice(code: &str) -> &'static str {
         "AuthorizationHeaderMalformed" => "; check the region of the profile, or TWINLAKE_REGION",
         "RequestTimeTooSkewed" => "; check the clocks of both machines",
         "NoSuchBucket" => "; `twinlake bucket list` shows those there are",
+        "ConfirmationRequired" => "; `--yes` confirms it",
+        "PreconditionFailed" => "; `twinlake policy history` shows what changed",
         "SlowDown" | "ServiceUnavailable" => "; try again soon",
         _ => "",
     }

@@ -36,7 +36,11 @@ pub use error::{CliError, Result};
 pub use group::{GroupCommand, GroupFlags};
 pub use key::{KeyCommand, KeyFlags};
 pub use output::Output;
-pub use policy::{ImportFlags, PolicyCommand, PolicyFlags, ProveFlags, TableFault};
+pub use policy::{
+    CandidateFlags, ChangeFlags, DeleteFlags, DiffFlags, ExplainFlags, ForecastFlags, GetFlags, HistoryFlags,
+    ImportFlags, ListFlags, PolicyCommand, PolicyFlags, PolicyFlaw, ProveFlags, PutFlags, RollbackFlags, SurveyFlags,
+    TableFault, TestFlags, ValidateFlags,
+};
 pub use profile::{ProfileCommand, ProfileFlags, ProfileSetFlags};
 pub use time::{TimeCommand, TimeFlags};
 pub use user::{HeldCommand, ScopeFlags, UserCommand, UserFlags};
@@ -91,6 +95,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// Where this program lies, if that is known: others lie beside it.
     pub program: Option<PathBuf>,
+    /// Says how many policies a text in Cedar holds, or what is wrong with it, without any lake.
+    pub judge_policies: fn(&str) -> std::result::Result<usize, PolicyFlaw>,
 }
 
 impl Surroundings {
@@ -105,16 +111,31 @@ impl Surroundings {
 /// # Errors
 /// [`CliError`] says on one line what went wrong and, where there is something to do about it, what.
 pub async fn run(command: AdminCommand, surroundings: &Surroundings, out: &mut (dyn Write + Send)) -> Result<()> {
-    let printed = match command {
-        AdminCommand::Account(flags) => account::run(flags, surroundings).await?,
-        AdminCommand::Bucket(flags) => bucket::run(flags, surroundings).await?,
-        AdminCommand::Group(flags) => group::run(flags, surroundings).await?,
-        AdminCommand::Key(flags) => key::run(flags, surroundings).await?,
-        AdminCommand::Policy(flags) => policy::run(flags, surroundings)?,
-        AdminCommand::Profile(flags) => profile::run(flags, surroundings)?,
-        AdminCommand::Time(flags) => time::run(flags, surroundings).await?,
-        AdminCommand::User(flags) => user::run(flags, surroundings).await?,
-    };
+    match answer(command, surroundings).await {
+        Ok(printed) => print(&printed, out),
+        // What did not end well is printed like what did, for programs that look at each line of it.
+        Err(CliError::Cases { failed, of, printed }) => {
+            print(&printed, out)?;
+            Err(CliError::Cases { failed, of, printed })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn answer(command: AdminCommand, surroundings: &Surroundings) -> Result<String> {
+    match command {
+        AdminCommand::Account(flags) => account::run(flags, surroundings).await,
+        AdminCommand::Bucket(flags) => bucket::run(flags, surroundings).await,
+        AdminCommand::Group(flags) => group::run(flags, surroundings).await,
+        AdminCommand::Key(flags) => key::run(flags, surroundings).await,
+        AdminCommand::Policy(flags) => policy::run(flags, surroundings).await,
+        AdminCommand::Profile(flags) => profile::run(flags, surroundings),
+        AdminCommand::Time(flags) => time::run(flags, surroundings).await,
+        AdminCommand::User(flags) => user::run(flags, surroundings).await,
+    }
+}
+
+fn print(printed: &str, out: &mut (dyn Write + Send)) -> Result<()> {
     match out.write_all(printed.as_bytes()).and_then(|()| out.flush()) {
         // Whoever reads no further, as `head` does, has what it wanted.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

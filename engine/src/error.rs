@@ -188,6 +188,9 @@ pub enum Error {
     /// The version, or its retention, is locked.
     #[error("locked: {0}")]
     Locked(#[from] Lock),
+    /// Something about policy sets was not done.
+    #[error(transparent)]
+    PolicySet(#[from] crate::PolicySetFault),
     /// A precondition does not hold.
     #[error("precondition: {0:?}")]
     Precondition(Unmet),

@@ -40,9 +40,13 @@ pub use sessions::{AssumeRole, Assumed, Session, SessionBounds};
 
 use crate::leave::Ask;
 use crate::{Engine, Error, Result};
+pub(crate) use accounts::hex;
 pub(crate) use compiled::CallerPolicies;
 use compiled::Compiled;
+pub(crate) use credentials::{outside_principal, root_principal, user_principal};
+pub(crate) use records::account_id;
 use roster::Roster;
+pub(crate) use sessions::role_principal;
 
 /// Why something about identities was not done. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -134,7 +138,7 @@ impl Engine {
     /// The refusal of what no policy can allow, because it would lead out of the bounds of what the caller showed.
     fn beyond_bounds(caller: &Caller, action: Action, reason: &'static str) -> Error {
         let (caller, reason) = (caller.clone(), reason.into());
-        Refusal { caller, action, reason, policies: Vec::new(), policy_hash: PolicyHash::NONE }.into()
+        Refusal { caller, action, reason, policies: Vec::new(), policy_hash: PolicyHash::NONE, is_told: false }.into()
     }
 
     /// The account that a caller's identities belong to.

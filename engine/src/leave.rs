@@ -5,13 +5,14 @@
 //! exists or not, and that there is none is told only to who may list the bucket, as in S3. Root and the lake itself are
 //! bound by no policy, and nothing is looked up for them.
 
-use kernel::{Caller, ObjectKey, Sequence, Tags, Version, VersionName, Who};
+use kernel::{Caller, ObjectKey, Sequence, Tags, Timestamp, Version, VersionName, Who};
 use std::sync::Arc;
 
-use policy::{Action, BucketView, Group, ObjectView, Permit, Policies, Question, Source, VersionView};
+use policy::{Action, BucketView, Group, Judge, ObjectView, Permit, Policies, Question, Refusal, Source, VersionView};
 
 use crate::facts::BucketFacts;
 use crate::identity::CallerPolicies;
+use crate::policy_sets::Snapshot;
 use crate::{Engine, Error, Fault, Missing, Result};
 
 /// What leave is asked for.
@@ -74,6 +75,18 @@ impl<'a> Sought<'a> {
     }
 }
 
+/// When, under which of the lake's own policies, and who judges.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment<'a> {
+    /// The judge, who keeps what it made of policies: what is only supposed has another, so that it takes no room from what
+    /// is asked with every request.
+    pub(crate) judge: &'a Judge,
+    /// The policies: those of the policy sets that count, or of sets that are only supposed.
+    pub(crate) lake: &'a [Arc<Source>],
+    /// When.
+    pub(crate) now: Timestamp,
+}
+
 /// Whether policies bind a caller.
 fn is_bound(caller: &Caller) -> bool {
     matches!(caller.who(), Who::Anonymous | Who::Principal(_))
@@ -82,10 +95,38 @@ fn is_bound(caller: &Caller) -> bool {
 impl Engine {
     /// Asks for leave.
     pub(crate) fn ask(&self, caller: &Caller, ask: Ask<'_>) -> Result<Permit> {
+        let sets = self.policy_sets.snapshot();
+        let lake = if is_bound(caller) { sets.sources()? } else { &[] };
+        let moment = Moment { judge: &self.judge, lake, now: self.time.opening() };
+        let decided = self.judged(caller, ask, moment, |judge, question, policies| judge.decide(question, policies))?;
+        Ok(decided
+            .map_err(|refusal| Refusal { is_told: self.may_be_told(caller, &ask, &sets, &refusal), ..refusal })?)
+    }
+
+    /// Whether a caller may know why it is refused: where policy sets alone forbid it, and they tell it nothing of an object
+    /// that it may not know to be there. What other policies say is for their owners to know.
+    fn may_be_told(&self, caller: &Caller, ask: &Ask<'_>, sets: &Snapshot, refusal: &Refusal) -> bool {
+        let is_by_sets = !refusal.policies.is_empty() && refusal.policies.iter().all(|policy| sets.holds(policy));
+        let may_know = || match (ask.object, ask.facts) {
+            (None, _) => true,
+            (Some(_), Some(facts)) => self.permit(caller, Action::ListBucket, facts, None).is_ok(),
+            (Some(_), None) => false,
+        };
+        is_by_sets && !caller.is_anonymous() && may_know()
+    }
+
+    /// Has the judge look at a question and at the policies that can concern it.
+    pub(crate) fn judged<T>(
+        &self,
+        caller: &Caller,
+        ask: Ask<'_>,
+        moment: Moment<'_>,
+        look: impl FnOnce(&Judge, &Question<'_>, &Policies<'_>) -> T,
+    ) -> Result<T> {
         let Ask { action, bucket, facts, object, identity, trust, tags } = ask;
-        let question = Question { caller, action, bucket, object, identity, tags, now: self.time.opening() };
+        let question = Question { caller, action, bucket, object, identity, tags, now: moment.now };
         if !is_bound(caller) {
-            return Ok(self.judge.decide(&question, &Policies::default())?);
+            return Ok(look(moment.judge, &question, &Policies::default()));
         }
         let mut resource = match facts {
             Some(facts) => self.resource_policies(facts, object.and_then(|object| object.facts))?,
@@ -94,8 +135,8 @@ impl Engine {
         resource.extend(trust.cloned());
         let of_caller = self.policies_of(caller)?;
         let CallerPolicies { identity, narrowing } = &*of_caller;
-        let policies = Policies { lake: &[], identity, resource: &resource, narrowing };
-        Ok(self.judge.decide(&question, &policies)?)
+        let policies = Policies { lake: moment.lake, identity, resource: &resource, narrowing };
+        Ok(look(moment.judge, &question, &policies))
     }
 
     /// What a bucket and an object in it say of who may.

@@ -28,6 +28,7 @@ mod ingest;
 mod leave;
 mod list;
 mod policies;
+mod policy_sets;
 mod put;
 mod quota;
 mod request;
@@ -61,6 +62,11 @@ pub use identity::{
     NewAccessKey, NewKey, NewRole, Outside, Password, PolicyPlace, PolicyVersion, Powers, Role, Session, SessionBounds,
     User,
 };
+pub use policy::{Action, Deciding, Explanation, PolicyFault};
+pub use policy_sets::{
+    Access, Amount, Candidate, Case, CaseOutcome, ChangePolicySet, Comparison, Explained, Forecast, Matter, Place,
+    PolicySetFault, PolicySetState, PolicySetTo, PolicySetVersion, Publication, Shift, Subject, Supposed, Survey, Turn,
+};
 pub use request::{
     AsOf, Attributes, BatchMember, BatchRead, Body, BucketInfo, BucketUsage, Bytestream, CompleteUpload, Copied,
     CopyObject, CopyPart, CopySource, CreateBucket, CreateUpload, DeleteObject, Deleted, Entry, GetObject, ListObjects,
@@ -76,6 +82,7 @@ pub use website::{Redirect, Step, Target, Visit, WebsiteRoutes};
 use facts::BucketFacts;
 use identity::Identities;
 use policies::BucketPolicies;
+use policy_sets::PolicySets;
 use trusted_time::TrustedTime;
 
 /// What an operator may tune. None of it is known to any stored format.
@@ -133,6 +140,7 @@ pub struct Engine {
     bucket_policies: BucketPolicies,
     time: TrustedTime,
     identities: Identities,
+    policy_sets: PolicySets,
 }
 
 impl Engine {
@@ -153,6 +161,7 @@ impl Engine {
             bucket_policies: BucketPolicies::default(),
             time,
             identities: Identities::new(),
+            policy_sets: PolicySets::new(),
         })
     }
 

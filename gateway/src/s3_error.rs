@@ -5,7 +5,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use engine::{BodyError, Existing, Fault, IdentityFault, Missing, Unmet};
+use engine::{BodyError, Existing, Fault, IdentityFault, Missing, PolicySetFault, Unmet};
 use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED};
 use http::{HeaderMap, StatusCode};
 use kernel::{ETag, NameError, TagError, VersionName};
@@ -281,6 +281,11 @@ fn from_engine(error: engine::Error) -> S3Error {
         Error::Removed { .. } => unlisted("VersionRemoved", StatusCode::GONE, &error),
         Error::AlreadyExists(Existing::Bucket) => S3Error::new(S3ErrorCode::BucketAlreadyExists),
         Error::AlreadyExists(Existing::OwnBucket) => S3Error::new(S3ErrorCode::BucketAlreadyOwnedByYou),
+        Error::Denied(refusal) if refusal.is_told => {
+            let (reason, policies) = (&refusal.reason, refusal.policies.join(", "));
+            let message = format!("access is denied by a policy of the lake: {reason} ({policies})");
+            S3Error::with_message(S3ErrorCode::AccessDenied, legible::told(message))
+        }
         Error::Denied(_) => S3Error::new(S3ErrorCode::AccessDenied),
         Error::Closed { opens } => {
             let opens = HeaderValue::try_from(time::rfc_3339(opens)).ok().map(|opens| (OPENS_AT, opens));
@@ -291,6 +296,7 @@ fn from_engine(error: engine::Error) -> S3Error {
             S3ErrorCode::AccessDenied,
             format!("access is denied because the object is protected by Object Lock: {lock}"),
         ),
+        Error::PolicySet(fault) => policy_set(&fault),
         Error::Precondition(unmet) => precondition(unmet),
         Error::Invalid(fault) => invalid(&fault),
         Error::TooLarge { max } => S3Error::with_message(
@@ -319,6 +325,21 @@ fn identity(fault: &IdentityFault) -> S3Error {
         IdentityFault::Policy(_) => ("MalformedPolicyDocument", StatusCode::BAD_REQUEST),
         IdentityFault::Value(_) => ("ValidationError", StatusCode::BAD_REQUEST),
         IdentityFault::Password => ("AccessDenied", StatusCode::FORBIDDEN),
+    };
+    unlisted(code, status, fault)
+}
+
+/// The codes of the admin API for policy sets: S3's and IAM's where they have one.
+fn policy_set(fault: &PolicySetFault) -> S3Error {
+    let (code, status) = match fault {
+        PolicySetFault::Missing(_) | PolicySetFault::MissingVersion { .. } => {
+            ("NoSuchPolicySet", StatusCode::NOT_FOUND)
+        }
+        PolicySetFault::Text { .. } => ("MalformedPolicy", StatusCode::BAD_REQUEST),
+        PolicySetFault::Limit { .. } => ("LimitExceeded", StatusCode::CONFLICT),
+        PolicySetFault::Changed { .. } => ("PreconditionFailed", StatusCode::PRECONDITION_FAILED),
+        PolicySetFault::LockOut(_) => ("ConfirmationRequired", StatusCode::CONFLICT),
+        PolicySetFault::Name(_) | PolicySetFault::Value(_) => ("InvalidArgument", StatusCode::BAD_REQUEST),
     };
     unlisted(code, status, fault)
 }

@@ -494,10 +494,14 @@ actions! {
     ListAccounts = "lake:ListAccounts", Manage Lake;
     /// The log of changes, refusals and accesses.
     ReadAudit = "lake:ReadAudit", Manage Lake;
-    /// The lake's own policies.
+    /// The text of a set of the lake's own policies.
     GetPolicySet = "lake:GetPolicySet", Manage Lake;
-    /// Changes the lake's own policies.
+    /// Names of the sets of the lake's own policies, and their versions.
+    ListPolicySets = "lake:ListPolicySets", Manage Lake;
+    /// Puts a set of the lake's own policies, or an earlier version of it.
     PutPolicySet = "lake:PutPolicySet", Manage Lake;
+    /// Takes a set of the lake's own policies away.
+    DeletePolicySet = "lake:DeletePolicySet", Manage Lake;
     /// What the lake's policies would decide.
     SimulatePolicy = "lake:SimulatePolicy", Manage Lake;
 }

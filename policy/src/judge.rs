@@ -31,14 +31,15 @@ use slice::{Among, Slice, Slices};
 
 pub(crate) use composition::owner;
 pub use entities::entity_name;
-pub(crate) use entities::is_reader;
+pub(crate) use entities::{is_reader, scope};
 pub use explain::{Deciding, Explanation};
 
 /// The policies that hold in every lake, in Cedar, under the name `lake`.
 pub const BASE_TEXT: &str = include_str!("base.cedar");
 
 /// What holds in every lake.
-static BASE: LazyLock<Option<Arc<Source>>> = LazyLock::new(|| Source::cedar("lake", BASE_TEXT).ok().map(Arc::new));
+pub(crate) static BASE: LazyLock<Option<Arc<Source>>> =
+    LazyLock::new(|| Source::cedar("lake", BASE_TEXT).ok().map(Arc::new));
 
 /// What nobody let in is told.
 const NO_PERMIT: &str = "no policy allows it";
@@ -84,6 +85,7 @@ impl Judge {
             reason: refused.reason.into(),
             policies: refused.policies,
             policy_hash: hash,
+            is_told: false,
         };
         match question.caller.who() {
             Who::Root => return Ok(Permit::of(question, PolicyHash::NONE)),

@@ -15,6 +15,7 @@ mod iam;
 mod judge;
 mod question;
 mod schema;
+mod sight;
 mod source;
 
 use std::borrow::Cow;
@@ -30,6 +31,7 @@ pub use iam::{Attachment, BUCKET_POLICY_BYTES_MAX, CanonicalUsers};
 pub use judge::{BASE_TEXT, Deciding, Explanation, Judge, entity_name};
 pub use question::{BucketView, ObjectView, Policies, Question, VersionView};
 pub use schema::schema_text;
+pub use sight::Sight;
 pub use source::{POLICIES_MAX, PolicyFault, Source, TEXT_BYTES_MAX};
 
 /// Leave to do one thing. Only a [`Judge`] makes one.
@@ -101,6 +103,9 @@ pub struct Refusal {
     pub policies: Vec<String>,
     /// The policies it was given by.
     pub policy_hash: PolicyHash,
+    /// Whether the caller may be told the reason and the policies. Never as it comes from the judge: who asks it knows what
+    /// the caller may know of the object.
+    pub is_told: bool,
 }
 
 /// The policies of a decision, by what they say: an audit finds by it what was asked.

@@ -41,14 +41,45 @@ fn schema() -> Result<Schema, String> {
 
 /// What is wrong with policies, if anything. A warning counts: a policy that can never apply is a mistake that nobody
 /// notices, and one that is impossible does nothing.
-pub(crate) fn faults(policies: &PolicySet) -> Vec<String> {
+pub(crate) fn faults(policies: &PolicySet) -> Vec<Fault> {
     let validator = match &*VALIDATOR {
         Ok(validator) => validator,
-        Err(error) => return vec![error.clone()],
+        Err(error) => return vec![Fault { at: None, reason: error.clone() }],
     };
     let result = validator.validate(policies, ValidationMode::Strict);
-    let errors = result.validation_errors().map(ToString::to_string);
-    errors.chain(result.validation_warnings().map(ToString::to_string)).collect()
+    let errors = result.validation_errors().map(|error| Fault::of(error));
+    let mut faults: Vec<Fault> = errors.chain(result.validation_warnings().map(|warning| Fault::of(warning))).collect();
+    faults.sort_by_key(|fault| fault.at);
+    faults
+}
+
+/// What is wrong with a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// The byte of the text where it stands, where that is known.
+    pub(crate) at: Option<usize>,
+    /// For people.
+    pub(crate) reason: String,
+}
+
+impl Fault {
+    /// A fault in Cedar's words, with what it says of the place.
+    pub(crate) fn of(diagnostic: &dyn miette::Diagnostic) -> Self {
+        let label = diagnostic.labels().and_then(|mut labels| labels.next());
+        let told = diagnostic.to_string();
+        // Numbers that nobody gave to the policies tell nobody anything; the place does.
+        let numbered = told.strip_prefix("for policy `").and_then(|behind| behind.split_once("`, "));
+        let mut reason = numbered.map_or(told.as_str(), |(_, behind)| behind).to_owned();
+        if let Some(told) = label.as_ref().and_then(|label| label.label()) {
+            reason.push_str(": ");
+            reason.push_str(told);
+        }
+        if let Some(help) = diagnostic.help() {
+            reason.push_str("; ");
+            reason.push_str(&help.to_string());
+        }
+        Self { at: label.map(|label| label.offset()), reason }
+    }
 }
 
 #[cfg(test)]
@@ -67,7 +98,7 @@ mod tests {
     #[test]
     fn what_can_never_apply_is_a_fault() {
         let fault_of = |text: &str| faults(&text.parse().expect("a policy"));
-        assert_eq!(fault_of("permit (principal, action, resource);"), [""; 0]);
+        assert_eq!(fault_of("permit (principal, action, resource);"), []);
         for bad in [
             r#"permit (principal is Lake::User, action == Lake::Action::"s3:GetObject", resource is Lake::Bucket);"#,
             r#"permit (principal, action == Lake::Action::"s3:GetObjekt", resource);"#,

@@ -10,9 +10,11 @@ use cedar_policy::{
     ActionConstraint, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint,
 };
 
+use kernel::{BucketName, Caller};
+
 use crate::action::{Action, Group};
 use crate::atom::Atom;
-use crate::schema;
+use crate::schema::{self, Fault};
 
 /// Bytes of one text. Source: AWS bounds a bucket policy at 20 KB; Cedar texts hold many policies.
 pub const TEXT_BYTES_MAX: usize = 256 << 10;
@@ -110,20 +112,30 @@ impl Source {
         if set.templates().next().is_some() {
             return Err(PolicyFault::Meaning("templates are not used here: write the policy out".to_owned()));
         }
-        let mut faults = schema::faults(&set).into_iter();
-        if let Some(fault) = faults.next() {
-            return Err(PolicyFault::Meaning(fault));
+        if let Some(fault) = schema::faults(&set).into_iter().next() {
+            return Err(placed(text, fault));
         }
         let mut named = BTreeSet::new();
         let mut policies = Vec::new();
         for policy in set.policies() {
             let id = policy.annotation("id").map_or_else(|| policy.id().to_string(), str::to_owned);
             if !named.insert(id.clone()) {
-                return Err(PolicyFault::Meaning(format!("two policies have the id `{id}`")));
+                let at = text.match_indices(&format!("@id(\"{id}\")")).nth(1).map(|(at, _)| at);
+                return Err(placed(text, Fault { at, reason: format!("two policies have the id `{id}`") }));
             }
             policies.push(Compiled::new(policy.new_id(PolicyId::new(format!("{name}#{id}"))), Vec::new()));
         }
         Self::of(name, text, policies)
+    }
+
+    /// Policies of several texts, as one: so a decision looks at one source, however many texts there are.
+    pub fn joined(name: &str, sources: &[Arc<Self>]) -> Self {
+        let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
+        sources.iter().for_each(|source| digest.update(&source.hash));
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest.finish().as_ref());
+        let policies = sources.iter().flat_map(|source| source.policies.iter().cloned()).collect();
+        Self { name: name.to_owned(), hash, policies }
     }
 
     pub(crate) fn of(name: &str, text: &str, policies: Vec<Compiled>) -> Result<Self, PolicyFault> {
@@ -149,11 +161,31 @@ impl Source {
         &self.hash
     }
 
+    /// How many policies it holds.
+    pub fn count(&self) -> usize {
+        self.policies.len()
+    }
+
     /// Whether it lets in everybody, or nearly so.
     ///
     /// Source: Amazon S3 User Guide, *Blocking public access to your Amazon S3 storage*, "The meaning of public".
     pub fn is_public(&self) -> bool {
         self.policies.iter().any(|compiled| compiled.is_public)
+    }
+
+    /// Whether a policy of it can concern somebody who wants to do something, in a bucket or anywhere: what conditions say is
+    /// not looked at.
+    pub fn may_concern(&self, caller: &Caller, action: Action, bucket: Option<&BucketName>) -> bool {
+        let bucket = bucket.map(BucketName::as_str);
+        crate::judge::scope(caller)
+            .is_some_and(|scope| self.policies.iter().any(|compiled| compiled.concerns(action, bucket, &scope)))
+    }
+
+    /// SHA-256 of a text, by which its versions are told apart.
+    pub fn hash_of(text: &str) -> [u8; 32] {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref());
+        hash
     }
 
     /// The policies, in Cedar, as they are asked.
@@ -233,8 +265,12 @@ pub(crate) fn bounded(text: &str) -> Result<(), PolicyFault> {
 }
 
 fn syntax(text: &str, errors: &cedar_policy::ParseErrors) -> PolicyFault {
-    use miette::Diagnostic as _;
-    let at = errors.labels().and_then(|mut labels| labels.next()).map_or(0, |label| label.offset());
+    placed(text, Fault::of(errors))
+}
+
+fn placed(text: &str, fault: Fault) -> PolicyFault {
+    let Fault { at, reason } = fault;
+    let Some(at) = at else { return PolicyFault::Meaning(reason) };
     let (line, column) = position(text, at);
-    PolicyFault::Syntax { line, column, reason: errors.to_string() }
+    PolicyFault::Syntax { line, column, reason }
 }

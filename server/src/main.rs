@@ -68,6 +68,7 @@ fn administer(command: cli::AdminCommand) -> Result<(), Box<dyn Error>> {
         environment: ambient::variables(&cli::VARIABLES),
         clock: Arc::new(MachineClock::new(&MachineEntropy::new())),
         program: ambient::program(),
+        judge_policies: offline::policies::judge,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(cli::run(command, &surroundings, &mut io::stdout()))?)

@@ -247,6 +247,7 @@ fn refusal(error: &Error) -> Answer {
         | Error::Recalling
         | Error::Corrupt { .. }
         | Error::Identity(_)
+        | Error::PolicySet(_)
         | Error::Bug(_) => return Answer::Broken(describe(error)),
     };
     Answer::Refused(refusal)

@@ -160,7 +160,7 @@ fn of_key(roster: &Roster, key: &AccessKey) -> std::result::Result<Principal, Cr
     Ok(principal)
 }
 
-pub(super) fn root_principal(account: AccountId) -> Principal {
+pub(crate) fn root_principal(account: AccountId) -> Principal {
     let arn = format!("arn:aws:iam::{account}:root");
     Principal {
         account,
@@ -177,7 +177,7 @@ pub(super) fn root_principal(account: AccountId) -> Principal {
     }
 }
 
-pub(super) fn user_principal(user: &User) -> Principal {
+pub(crate) fn user_principal(user: &User) -> Principal {
     Principal {
         account: account_id(&user.account),
         kind: PrincipalKind::User,
@@ -193,7 +193,7 @@ pub(super) fn user_principal(user: &User) -> Principal {
     }
 }
 
-pub(super) fn outside_principal(outside: Outside) -> Principal {
+pub(crate) fn outside_principal(outside: Outside) -> Principal {
     let Outside { provider, subject, groups, tags, keys, method } = outside;
     let name = format!("{provider}:{subject}");
     // A provider speaks for the first account: it cannot name the groups of others, which are called `ACCOUNT/NAME`.

@@ -94,6 +94,11 @@ impl Roster {
         R::shelf(self).range(from..until).map(|(_, shelved)| &shelved.record)
     }
 
+    /// Everything of a kind.
+    pub(crate) fn all<R: Shelve>(&self) -> impl Iterator<Item = &R> {
+        R::shelf(self).values().map(|shelved| &shelved.record)
+    }
+
     /// Keys of a user, or of the account's root.
     pub(crate) fn keys_of(&self, account: AccountId, user: Option<&str>) -> impl Iterator<Item = &AccessKey> {
         let account = account.to_string();
@@ -203,7 +208,7 @@ impl Engine {
         Ok(done)
     }
 
-    /// Reads all identities, and makes what a lake begins with. Called once, before anybody is served.
+    /// Reads all identities and policy sets, and makes what a lake begins with. Called once, before anybody is served.
     ///
     /// # Errors
     /// `Corrupt` for an identity that cannot be read, `Unavailable`.
@@ -221,7 +226,8 @@ impl Engine {
         self.read::<AccessKey>(&mut roster).await?;
         self.identities.replace(roster);
         self.open_session_key().await?;
-        self.open_home(canonical_id).await
+        self.open_home(canonical_id).await?;
+        self.open_policy_sets().await
     }
 
     async fn read<R: Shelve>(&self, roster: &mut Roster) -> Result<()> {

@@ -134,7 +134,7 @@ impl Carried {
     }
 }
 
-fn role_principal(role: &Role, session: &str) -> Principal {
+pub(crate) fn role_principal(role: &Role, session: &str) -> Principal {
     Principal {
         account: account_id(&role.account),
         kind: PrincipalKind::Role,

@@ -11,6 +11,7 @@
 mod accounts;
 mod buckets;
 mod keys;
+mod policies;
 mod time;
 mod users;
 
@@ -42,6 +43,8 @@ const ROOT: &str = "/_lake/admin/v1/";
 const PREFIX: &str = "/_lake/admin";
 /// Longest document of a request, in bytes.
 const DOCUMENT_BYTES_MAX: usize = 64 << 10;
+/// Longest document that holds policies: a text of 256 KiB as JSON writes it.
+const POLICY_DOCUMENT_BYTES_MAX: usize = 1 << 20;
 /// What the API is, for programs.
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
 
@@ -57,6 +60,15 @@ struct Route {
     /// Whether it takes a document.
     takes_document: bool,
     answer: for<'a> fn(Asked<'a>) -> BoxFuture<'a, Result<Told, Failure>>,
+}
+
+impl Route {
+    fn document_bytes_max(&self) -> usize {
+        match self.path.split('/').next() {
+            Some("policies" | "policy") => POLICY_DOCUMENT_BYTES_MAX,
+            _ => DOCUMENT_BYTES_MAX,
+        }
+    }
 }
 
 /// All routes there are.
@@ -349,6 +361,94 @@ const ROUTES: &[Route] = &[
         takes_document: false,
         answer: |asked| Box::pin(keys::delete(asked)),
     },
+    Route {
+        method: Method::GET,
+        path: "policies",
+        operation: "ListPolicySets",
+        query: &[],
+        takes_document: false,
+        answer: |asked| Box::pin(policies::list(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "policies/{set}",
+        operation: "GetPolicySet",
+        query: &["version"],
+        takes_document: false,
+        answer: |asked| Box::pin(policies::get(asked)),
+    },
+    Route {
+        method: Method::PUT,
+        path: "policies/{set}",
+        operation: "PutPolicySet",
+        query: &["expected", "confirmed"],
+        takes_document: true,
+        answer: |asked| Box::pin(policies::put(asked)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "policies/{set}",
+        operation: "DeletePolicySet",
+        query: &["expected", "confirmed", "comment"],
+        takes_document: false,
+        answer: |asked| Box::pin(policies::delete(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "policies/{set}/versions",
+        operation: "ListPolicySetVersions",
+        query: &[],
+        takes_document: false,
+        answer: |asked| Box::pin(policies::history(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "policies/{set}/rollback",
+        operation: "RollBackPolicySet",
+        query: &["expected", "confirmed"],
+        takes_document: true,
+        answer: |asked| Box::pin(policies::roll_back(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "policy/validation",
+        operation: "ValidatePolicySet",
+        query: &[],
+        takes_document: true,
+        answer: |asked| Box::pin(policies::validate(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "policy/explanation",
+        operation: "ExplainDecision",
+        query: &[],
+        takes_document: true,
+        answer: |asked| Box::pin(policies::explain(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "policy/cases",
+        operation: "TryPolicyCases",
+        query: &[],
+        takes_document: true,
+        answer: |asked| Box::pin(policies::try_cases(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "policy/comparison",
+        operation: "ComparePolicies",
+        query: &[],
+        takes_document: true,
+        answer: |asked| Box::pin(policies::compare(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "policy/forecast",
+        operation: "ForecastAccess",
+        query: &[],
+        takes_document: true,
+        answer: |asked| Box::pin(policies::forecast(asked)),
+    },
 ];
 
 /// A request as its route sees it.
@@ -440,7 +540,7 @@ pub(crate) async fn answer(engine: &Arc<Engine>, request: S3Request<Body>) -> Re
     let (route, segments) = find(&method, uri.path())?;
     let query = known_query(route, uri.query())?;
     let document = match route.takes_document {
-        true => read_document(&headers, input).await?,
+        true => read_document(&headers, input, route.document_bytes_max()).await?,
         false => Bytes::new(),
     };
     let caller = extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous);
@@ -504,15 +604,15 @@ fn known_query(route: &Route, text: Option<&str>) -> Result<Vec<(&'static str, S
     Ok(known)
 }
 
-async fn read_document(headers: &HeaderMap, body: Body) -> Result<Bytes, Mistake> {
+async fn read_document(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Mistake> {
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     if !kind.eq_ignore_ascii_case(b"application/json") {
         return Err(Mistake::NotJson);
     }
-    let read = Limited::new(body, DOCUMENT_BYTES_MAX).collect().await;
+    let read = Limited::new(body, bytes_max).collect().await;
     let failed = |error: s3s::StdError| match error.is::<LengthLimitError>() {
-        true => Mistake::DocumentTooLong { max: DOCUMENT_BYTES_MAX },
+        true => Mistake::DocumentTooLong { max: bytes_max },
         // Why is in the request's trace, and the doorman says it.
         false => Mistake::Request("the body could not be read".to_owned()),
     };

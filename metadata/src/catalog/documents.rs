@@ -32,6 +32,10 @@ impl DocumentKind {
     pub const POLICY: Self = Self(15);
     /// Access keys.
     pub const ACCESS_KEY: Self = Self(16);
+    /// Sets of the lake's own policies: which versions there are.
+    pub const POLICY_SET: Self = Self(20);
+    /// Texts of versions of policy sets.
+    pub const POLICY_SET_TEXT: Self = Self(21);
 }
 
 impl fmt::Display for DocumentKind {
@@ -76,6 +80,15 @@ impl Catalog {
             Step::Next
         });
         Ok(rows.await?)
+    }
+
+    /// One document; none where there is none of that name.
+    ///
+    /// # Errors
+    /// [`CatalogError::Map`].
+    pub async fn document(&self, kind: DocumentKind, name: &str) -> Result<Option<Bytes>> {
+        let [row] = self.get([(Family::Documents, keys::document(kind.0, name))]).await?;
+        Ok(row)
     }
 
     /// Changes documents together, in one batch.

@@ -140,7 +140,7 @@ fn checked(id: PolicyId, label: &str, draft: &Draft) -> Result<Policy> {
     let fault = |reason: String| PolicyFault::Meaning(format!("`{label}` could not be said in Cedar: {reason}"));
     let set: PolicySet = draft.checked.parse().map_err(|error: cedar_policy::ParseErrors| fault(error.to_string()))?;
     match schema::faults(&set).into_iter().next() {
-        Some(reason) => Err(fault(reason)),
+        Some(found) => Err(fault(found.reason)),
         None => Policy::parse(Some(id), &draft.text).map_err(|error| fault(error.to_string())),
     }
 }

@@ -113,7 +113,7 @@ fn principal_name(principal: &Principal) -> String {
 }
 
 /// Who the caller is to policies; none for who is not bound by them.
-pub(super) fn scope(caller: &Caller) -> Option<CallerScope> {
+pub(crate) fn scope(caller: &Caller) -> Option<CallerScope> {
     match caller.who() {
         Who::Anonymous => ANONYMOUS.clone(),
         Who::Principal(principal) => {

@@ -74,3 +74,43 @@ fn dates_and_durations_in_policies_are_foreseen() {
         assert_eq!((found.outcome.is_ok(), found.changes_at), (allowed, changes_at), "{condition}");
     }
 }
+
+#[test]
+fn without_the_policies_that_are_named_the_answer_is_another() {
+    let read = r#"principal, action in Lake::Action::"read", resource is Lake::Object"#;
+    let policies = [
+        format!("permit ({read});"),
+        format!("permit ({read}) when {{ resource.size < 1000000000 }};"),
+        format!("permit ({read}) when {{ context.now < datetime(\"1990-01-01\") }};"),
+        format!("forbid ({read}) when {{ resource.key like \"*\" }};"),
+        format!("forbid ({read}) unless {{ context.secureTransport || !context.secureTransport }};"),
+        format!("forbid ({read}) when {{ context.now > datetime(\"1990-01-01\") }};"),
+        "permit (principal, action in Lake::Action::\"write\", resource);".to_owned(),
+    ];
+    let case = Case::new();
+    let set = |chosen: &dyn Fn(usize) -> bool| {
+        let some = policies.iter().enumerate().filter(|(number, _)| chosen(*number));
+        cedar(&some.map(|(number, text)| format!("@id(\"{number}\") {text}\n")).collect::<String>())
+    };
+    let names =
+        |found: &Explanation| found.deciding.iter().map(|policy| policy.policy.clone()).collect::<BTreeSet<String>>();
+    for chosen in 0..1_u32 << policies.len() {
+        let is_chosen = |number: usize| chosen & (1 << number) != 0;
+        let whole = explain(&case, &set(&is_chosen));
+        let named = names(&whole);
+        let is_named = |number: usize| named.contains(&format!("set#{number}"));
+        // Exactly those that hold and decide.
+        let holding: &[usize] = if is_chosen(3) || is_chosen(5) { &[3, 5] } else { &[0, 1] };
+        let expected = holding.iter().filter(|number| is_chosen(**number)).map(|number| format!("set#{number}"));
+        assert_eq!(named, expected.collect(), "{chosen:b}");
+        let without = explain(&case, &set(&|number| is_chosen(number) && !is_named(number)));
+        let (was, is) = (whole.outcome.is_ok(), without.outcome.is_ok());
+        let is_permitted = is_chosen(0) || is_chosen(1);
+        match named.is_empty() {
+            true => assert_eq!(was, is, "{chosen:b}"),
+            false if was => assert!(!is, "{chosen:b}"),
+            false => assert_eq!(is, is_permitted, "{chosen:b}: what forbade is gone"),
+        }
+        assert!(named.is_disjoint(&names(&without)), "{chosen:b}");
+    }
+}
