@@ -24,6 +24,9 @@ CORS = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
 BLOCK = {"BlockPublicPolicy": True}
 WEBSITE = {"IndexDocument": {"Suffix": "index.html"}}
 LATER = datetime(2040, 1, 1, tzinfo=timezone.utc)
+SOONER = datetime(2039, 1, 1, tzinfo=timezone.utc)
+GOVERNED = {"Mode": "GOVERNANCE", "RetainUntilDate": LATER}
+LOCKS = {"ObjectLockEnabled": "Enabled"}
 EARLIER = datetime(2020, 1, 1, tzinfo=timezone.utc)
 STRANGER = "1" * 12
 
@@ -40,6 +43,8 @@ class World:
         self.version = self.s3.put_object(**self.object, Body=CONTENT, Tagging="a=b")["VersionId"]
         self.owner = self.s3.list_buckets()["Owner"]["ID"]
         self.source = f"{self.bucket}/k"
+        self.locking = {"Bucket": f"locking-{secrets.token_hex(6)}"}
+        self.s3.create_bucket(**self.locking, ObjectLockEnabledForBucket=True)
 
     def _add(self, params, **_):
         for name, value in self.headers.items():
@@ -108,6 +113,25 @@ class World:
         doomed = self.named(Key="doomed")
         self.s3.put_object(**doomed, Body=CONTENT)
         return doomed
+
+    def locked(self, **lock):
+        """An object in a bucket that locks its objects."""
+        locked = self.locking | {"Key": f"locked-{secrets.token_hex(6)}"}
+        self.s3.put_object(**locked, Body=CONTENT, **lock)
+        return locked
+
+    def governed(self):
+        """A version that goes only when governance is passed over."""
+        locked = self.locked(ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=LATER)
+        return locked | {"VersionId": self.head(locked)["VersionId"]}
+
+    def all_governed(self):
+        doomed = {name: value for name, value in self.governed().items() if name != "Bucket"}
+        return self.locking | {"Delete": {"Objects": [doomed]}}
+
+    def shortened(self):
+        """A retention that ends sooner than the one that stands."""
+        return self.governed() | {"Retention": GOVERNED | {"RetainUntilDate": SOONER}}
 
     def annotated(self, **options):
         """An annotation of the object, as it is asked for."""
@@ -181,6 +205,9 @@ OFFERED = {
     "GetObjectAcl": lambda world: world.object,
     "GetObjectAnnotation": lambda world: world.annotated(),
     "GetObjectAttributes": lambda world: world.object | {"ObjectAttributes": ["ETag"]},
+    "GetObjectLegalHold": lambda world: world.locked(ObjectLockLegalHoldStatus="ON"),
+    "GetObjectLockConfiguration": lambda world: world.locking,
+    "GetObjectRetention": lambda world: world.governed(),
     "GetObjectTagging": lambda world: world.object,
     "GetPublicAccessBlock": lambda world: world.blocking(),
     "HeadBucket": lambda world: world.named(),
@@ -205,6 +232,9 @@ OFFERED = {
     "PutObject": lambda world: world.named(Key="put", Body=CONTENT),
     "PutObjectAcl": lambda world: world.object | {"ACL": "private"},
     "PutObjectAnnotation": lambda world: world.object | {"AnnotationName": "a", "AnnotationPayload": CONTENT},
+    "PutObjectLegalHold": lambda world: world.locked() | {"LegalHold": {"Status": "ON"}},
+    "PutObjectLockConfiguration": lambda world: world.new("Enabled") | {"ObjectLockConfiguration": LOCKS},
+    "PutObjectRetention": lambda world: world.locked() | {"Retention": GOVERNED},
     "PutObjectTagging": lambda world: world.object | {"Tagging": TAGS},
     "PutPublicAccessBlock": lambda world: world.new() | {"PublicAccessBlockConfiguration": BLOCK},
     "UploadPart": lambda world: world.upload() | {"PartNumber": 1, "Body": CONTENT},
@@ -274,6 +304,53 @@ def stored(name):
         assert world.head(request)[name] == request[name]
 
     return check
+
+
+def lock(world):
+    """What a write needs to be retained."""
+    return world.locking | LOCK
+
+
+def in_locking(world):
+    return world.locking
+
+
+def locks(name):
+    """The bucket says so from then on."""
+
+    def check(world, request, answer):
+        told = world.s3.get_object_lock_configuration(Bucket=request["Bucket"])["ObjectLockConfiguration"]
+        assert told[name] == request["ObjectLockConfiguration"][name]
+
+    return check
+
+
+def locks_if_asked(world, request, answer):
+    try:
+        world.s3.get_object_lock_configuration(Bucket=request["Bucket"])
+        assert request["ObjectLockEnabledForBucket"]
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "ObjectLockConfigurationNotFoundError"
+        assert not request["ObjectLockEnabledForBucket"]
+
+
+def retained(world, request, answer):
+    told = world.s3.get_object_retention(Bucket=request["Bucket"], Key=request["Key"])
+    assert told["Retention"] == request["Retention"]
+
+
+def held(world, request, answer):
+    told = world.s3.get_object_legal_hold(Bucket=request["Bucket"], Key=request["Key"])
+    assert told["LegalHold"] == request["LegalHold"]
+
+
+def gone(world, request, answer):
+    with pytest.raises(ClientError):
+        world.head(request, VersionId=request["VersionId"])
+
+
+def entry_locked(world, request, answer):
+    assert [entry["Code"] for entry in answer["Errors"]] == ["AccessDenied"] and "Deleted" not in answer
 
 
 def mine_alone(world, request, answer):
@@ -457,16 +534,45 @@ PROBES = {
     "SSEKMSEncryptionContext": refused(OTHERS, "e30="),
     "BucketKeyEnabled": each(untold("BucketKeyEnabled"), "false"),
     "StorageClass": each(so_anyway, "STANDARD", code="InvalidStorageClass"),
-    "ObjectLockEnabledForBucket": each(so_anyway, "false"),
-    "ObjectLockMode": refused(OTHERS, "GOVERNANCE", "COMPLIANCE", needs=LOCK),
-    "ObjectLockRetainUntilDate": refused(OTHERS, LATER, needs=LOCK),
-    "ObjectLockLegalHoldStatus": refused(OTHERS, "ON", "OFF"),
+    "ObjectLockEnabledForBucket": each(locks_if_asked, "true", "false"),
+    "ObjectLockMode": works(stored("ObjectLockMode"), "GOVERNANCE", "COMPLIANCE", needs=lock)
+    + refused("InvalidRequest", "GOVERNANCE", needs=LOCK)
+    + refused("InvalidArgument", "governance", needs=lock),
+    "ObjectLockRetainUntilDate": works(stored("ObjectLockRetainUntilDate"), LATER, needs=lock)
+    + refused("InvalidArgument", EARLIER, needs=lock),
+    "ObjectLockLegalHoldStatus": works(stored("ObjectLockLegalHoldStatus"), "ON", "OFF", needs=in_locking)
+    + refused("InvalidRequest", "ON")
+    + refused("InvalidArgument", "on", needs=in_locking),
+    "ObjectLockConfiguration.ObjectLockEnabled": works(locks("ObjectLockEnabled"), "Enabled")
+    + refused("MalformedXML", "Disabled"),
+    "ObjectLockConfiguration.Rule": works(
+        locks("Rule"),
+        {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}},
+        {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": 100}},
+    )
+    + refused("InvalidRetentionPeriod", {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 0}})
+    + refused("MalformedXML", {"DefaultRetention": {"Mode": "GOVERNANCE"}}, {}),
+    "Retention.Mode": works(retained, "GOVERNANCE", "COMPLIANCE") + refused("MalformedXML", "governance"),
+    "Retention.RetainUntilDate": works(retained, LATER) + refused("InvalidArgument", EARLIER),
+    "PutObjectRetention.VersionId": works(retained, lambda world, request: world.head(request)["VersionId"]),
+    "GetObjectRetention.VersionId": works(told("Retention", GOVERNED), lambda world, request: request["VersionId"]),
+    "LegalHold.Status": works(held, "ON", "OFF") + refused("MalformedXML", "on"),
+    "PutObjectLegalHold.VersionId": works(held, lambda world, request: world.head(request)["VersionId"]),
+    "GetObjectLegalHold.VersionId": works(
+        told("LegalHold", {"Status": "ON"}), lambda world, request: world.head(request)["VersionId"]
+    ),
+    "Token": refused(OTHERS, "token"),
     "ObjectLockEventHold": refused(OTHERS, "ON", "OFF"),
     "ObjectLockEventHoldDurationDays": refused(OTHERS, 1, needs={"ObjectLockEventHold": "ON"}),
     "ObjectLockEventHoldDurationYears": refused(OTHERS, 1, needs={"ObjectLockEventHold": "ON"}),
     "MFA": refused(OTHERS, "20899872 301749"),
-    # No version can be retained: there is nothing that the bypass would not bypass.
-    "BypassGovernanceRetention": each(so_anyway, "true", "false"),
+    "BypassGovernanceRetention": works(so_anyway, False),
+    "DeleteObject.BypassGovernanceRetention": works(gone, True, needs=lambda world: world.governed())
+    + refused("AccessDenied", False, needs=lambda world: world.governed()),
+    "DeleteObjects.BypassGovernanceRetention": works(deleted, True, needs=lambda world: world.all_governed())
+    + works(entry_locked, False, needs=lambda world: world.all_governed()),
+    "PutObjectRetention.BypassGovernanceRetention": works(retained, True, needs=lambda world: world.shortened())
+    + refused("AccessDenied", False, needs=lambda world: world.shortened()),
     "IfMatchInitiatedTime": refused(OTHERS, LATER),
     "IfMatchLastModifiedTime": refused(OTHERS, LATER),
     "IfMatchSize": refused(OTHERS, len(CONTENT)),

@@ -169,7 +169,6 @@ RULE = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": 
 NOT_YET = [
     ("put_bucket_policy", {"Policy": '{"Version":"2012-10-17","Statement":[]}'}),
     ("put_bucket_lifecycle_configuration", {"LifecycleConfiguration": {"Rules": [RULE]}}),
-    ("put_object_lock_configuration", {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}}),
     ("put_bucket_notification_configuration", {"NotificationConfiguration": {}}),
     ("put_public_access_block", {"PublicAccessBlockConfiguration": {"BlockPublicAcls": True}}),
 ]
@@ -183,7 +182,6 @@ def test_a_configuration_that_would_have_no_effect_is_refused(s3, bucket, operat
 
 def test_a_bucket_with_a_promise_we_cannot_keep_is_not_made(s3):
     for promise, status, code in (
-        ({"ObjectLockEnabledForBucket": True}, 501, "NotImplemented"),
         ({"ACL": "public-read"}, 400, "InvalidBucketAclWithObjectOwnership"),
         ({"ACL": "public-read", "ObjectOwnership": "ObjectWriter"}, 501, "NotImplemented"),
     ):

@@ -69,8 +69,16 @@ impl Facts {
         };
         let facts = Some(VersionView { facts: &self.object, created: now });
         let object = Some(ObjectView { key: &self.key, version: None, facts });
-        let question =
-            Question { caller: &user.caller, action, bucket: Some(bucket), object, identity: None, tags: None, now };
+        let question = Question {
+            caller: &user.caller,
+            action,
+            bucket: Some(bucket),
+            object,
+            identity: None,
+            tags: None,
+            protection: None,
+            now,
+        };
         let policies = Policies { lake, identity: &user.sources, ..Policies::default() };
         judge.decide(&question, &policies).is_ok()
     }

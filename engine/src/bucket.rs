@@ -1,7 +1,7 @@
 //! Buckets: made, listed, set up and removed.
 
 use kernel::settings::BucketSettings;
-use kernel::{AccountId, BucketName, Caller, PublicAccessBlock, Region, Sequence, Tags, Versioning};
+use kernel::{AccountId, BucketName, Caller, ObjectLock, PublicAccessBlock, Region, Sequence, Tags, Versioning};
 use metadata::{Bucket, NewBucket};
 use policy::{Action, BucketView, Permit};
 
@@ -20,16 +20,19 @@ pub(crate) fn info(bucket: &Bucket) -> BucketInfo {
 }
 
 impl Engine {
-    /// Makes a bucket. Versioning starts out unversioned. Whoever gives it tags or an ownership needs leave for these too.
+    /// Makes a bucket. Versioning starts out unversioned, unless it locks objects. Whoever gives it tags, an ownership or a
+    /// lock needs leave for these too.
     ///
     /// # Errors
     /// `AlreadyExists` when the name is taken, by the caller's account or by another; `Denied`.
     pub async fn create_bucket(&self, caller: &Caller, create: CreateBucket) -> Result<BucketInfo> {
-        let CreateBucket { name, tags, ownership } = create;
+        let CreateBucket { name, tags, ownership, locks_objects } = create;
         let needed = [
             Some(Action::CreateBucket),
             Some(Action::PutBucketTagging).filter(|_| !tags.is_empty()),
             ownership.map(|_| Action::PutBucketOwnershipControls),
+            locks_objects.then_some(Action::PutBucketObjectLockConfiguration),
+            locks_objects.then_some(Action::PutBucketVersioning),
         ];
         for action in needed.into_iter().flatten() {
             self.permit_new(caller, action, &name, &tags)?;
@@ -39,7 +42,11 @@ impl Engine {
             owner: caller.account().unwrap_or(AccountId::HOME),
             region: &self.region,
             tags,
-            settings: BucketSettings { ownership, ..BucketSettings::default() },
+            settings: BucketSettings {
+                ownership,
+                object_lock: locks_objects.then(ObjectLock::default),
+                ..BucketSettings::default()
+            },
             now: self.clock.now(),
             by: &caller.to_string(),
         };
@@ -133,7 +140,7 @@ impl Engine {
     /// Switches versioning on, or suspends it.
     ///
     /// # Errors
-    /// `NotFound`, `Denied`.
+    /// `Precondition` where it would be suspended and the bucket locks objects; `NotFound`, `Denied`.
     pub async fn set_bucket_versioning(&self, caller: &Caller, name: &BucketName, to: Versioning) -> Result<()> {
         let facts = self.bucket_facts(name).await?;
         let permit = self.permit(caller, Action::PutBucketVersioning, &facts, None)?;

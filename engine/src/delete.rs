@@ -3,11 +3,11 @@
 use futures::stream::{self, StreamExt};
 use kernel::{Caller, Release, VersionId};
 use metadata::Deletion;
-use policy::Action;
+use policy::{Action, Permit};
 
 use crate::facts::BucketFacts;
 use crate::leave::{Ask, Sought};
-use crate::{DeleteObject, Deleted, Engine, Result};
+use crate::{DeleteObject, Deleted, Engine, Error, Result};
 
 /// Deletions of one request that are under way at a time; the commit thread groups them.
 const CONCURRENT_MAX: usize = 64;
@@ -16,17 +16,32 @@ impl Engine {
     /// Deletes a key or a version. What is not there is deleted already: that succeeds.
     ///
     /// # Errors
-    /// `Precondition`, `NotFound` (bucket), `Denied`.
+    /// `Locked` where the version is, `Precondition`, `NotFound` (bucket), `Denied`.
     pub async fn delete_object(&self, caller: &Caller, delete: DeleteObject) -> Result<Deleted> {
         let action = if delete.version.is_some() { Action::DeleteObjectVersion } else { Action::DeleteObject };
         let facts = self.bucket_facts(&delete.bucket).await?;
-        let (ask, sought) = (Ask::bucket(action, &facts), Sought::now(&delete.key, delete.version));
-        let permit = self.permit_whether_found(caller, ask, &facts, sought).await?;
+        let sought = Sought::now(&delete.key, delete.version);
+        let permit = self.permit_whether_found(caller, Ask::bucket(action, &facts), &facts, sought).await?;
         if !delete.condition.is_none() {
             self.expect(&permit, &facts, &delete.key, &delete.condition).await?;
         }
-        let by = &caller.to_string();
-        let delete = &delete;
+        match self.remove(&permit, facts.clone(), &delete, false).await {
+            Err(Error::Locked(lock)) if delete.bypass_governance => {
+                self.permit_bypass(caller, &facts, sought, lock).await?;
+                self.remove(&permit, facts, &delete, true).await
+            }
+            done => done,
+        }
+    }
+
+    async fn remove(
+        &self,
+        permit: &Permit,
+        facts: BucketFacts,
+        delete: &DeleteObject,
+        bypass_governance: bool,
+    ) -> Result<Deleted> {
+        let by = &permit.caller().to_string();
         let remove = |facts: BucketFacts| async move {
             let deletion = Deletion {
                 key: &delete.key,
@@ -34,12 +49,12 @@ impl Engine {
                 marker: VersionId::random(&*self.entropy),
                 now: self.clock.now(),
                 condition: &delete.condition,
-                release: Release { at: self.time.opening(), bypass_governance: false },
+                release: Release { at: self.time.opening(), bypass_governance },
                 by,
             };
             self.catalog.delete(&facts, deletion).await
         };
-        let (done, facts) = self.change(&permit, facts, remove).await?;
+        let (done, facts) = self.change(permit, facts, remove).await?;
         let version = done.name.filter(|_| facts.versioned() || delete.version.is_some());
         Ok(Deleted { version, is_marker: done.is_marker, sequence: done.sequence })
     }

@@ -32,6 +32,10 @@ pub enum Missing {
     PublicAccessBlock,
     /// The version has no annotation of that name.
     Annotation,
+    /// The bucket does not lock objects.
+    ObjectLock,
+    /// The version is not retained, or nobody ever spoke of a hold.
+    Lock,
 }
 
 /// What stands in the way of making something.

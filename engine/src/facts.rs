@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use kernel::settings::{BucketSettings, Ownership};
-use kernel::{AccountId, Acl, BucketName, Caller, Grant, Grantee, Permission, Versioning};
+use kernel::{AccountId, Acl, BucketName, Caller, Grant, Grantee, Permission, Protection, Timestamp, Versioning};
 use metadata::Bucket;
 use policy::BucketView;
 
@@ -39,6 +39,12 @@ impl BucketFacts {
             Some(Ownership::BucketOwnerPreferred) if is_handed_over() => self.0.owner,
             Some(Ownership::BucketOwnerPreferred | Ownership::ObjectWriter) => writer,
         }
+    }
+    /// What a version is kept from that is written now, by the lake's clock: what its request says, else what the bucket
+    /// says of all.
+    pub(crate) fn protection_of_new(&self, asked: &Protection, now: Timestamp) -> Protection {
+        let by_default = || self.0.settings.object_lock.as_ref().and_then(|lock| lock.retention_of_new(now));
+        Protection { retention: asked.retention.or_else(by_default), ..asked.clone() }
     }
     /// The bucket as policies see it.
     pub(crate) fn view(&self) -> BucketView<'_> {

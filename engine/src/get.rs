@@ -84,8 +84,19 @@ impl Engine {
             Content::Whole(_) => None,
         };
         let closed_until = self.closed_until(object);
-        let versioned = facts.versioned();
-        Ok((permit, ObjectInfo { version, versioned, as_of, range, part_checksum, parts, closed_until }))
+        let (retention, legal_hold) = self.shown_lock(caller, &facts, &get.key, &version);
+        let info = ObjectInfo {
+            version,
+            versioned: facts.versioned(),
+            as_of,
+            range,
+            part_checksum,
+            parts,
+            closed_until,
+            retention,
+            legal_hold,
+        };
+        Ok((permit, info))
     }
 
     async fn select(

@@ -5,7 +5,7 @@
 //! exists or not, and that there is none is told only to who may list the bucket, as in S3. Root and the lake itself are
 //! bound by no policy, and nothing is looked up for them.
 
-use kernel::{Caller, ObjectKey, Sequence, Tags, Timestamp, Version, VersionName, Who};
+use kernel::{Caller, ObjectKey, Protection, Sequence, Tags, Timestamp, Version, VersionName, Who};
 use std::sync::Arc;
 
 use policy::{Action, BucketView, Group, Judge, ObjectView, Permit, Policies, Question, Refusal, Source, VersionView};
@@ -32,12 +32,23 @@ pub(crate) struct Ask<'a> {
     pub(crate) trust: Option<&'a Arc<Source>>,
     /// The tags that the request sets.
     pub(crate) tags: Option<&'a Tags>,
+    /// What the request keeps the object from.
+    pub(crate) protection: Option<&'a Protection>,
 }
 
 impl<'a> Ask<'a> {
     /// For something with the lake as a whole.
     pub(crate) fn lake(action: Action) -> Self {
-        Self { action, bucket: None, facts: None, object: None, identity: None, trust: None, tags: None }
+        Self {
+            action,
+            bucket: None,
+            facts: None,
+            object: None,
+            identity: None,
+            trust: None,
+            tags: None,
+            protection: None,
+        }
     }
 
     /// For something with a bucket.
@@ -54,6 +65,11 @@ impl<'a> Ask<'a> {
     /// With the tags that the request sets.
     pub(crate) fn with_tags(self, tags: &'a Tags) -> Self {
         Self { tags: Some(tags), ..self }
+    }
+
+    /// With what the request keeps the object from.
+    pub(crate) fn with_protection(self, protection: &'a Protection) -> Self {
+        Self { protection: Some(protection), ..self }
     }
 }
 
@@ -123,8 +139,8 @@ impl Engine {
         moment: Moment<'_>,
         look: impl FnOnce(&Judge, &Question<'_>, &Policies<'_>) -> T,
     ) -> Result<T> {
-        let Ask { action, bucket, facts, object, identity, trust, tags } = ask;
-        let question = Question { caller, action, bucket, object, identity, tags, now: moment.now };
+        let Ask { action, bucket, facts, object, identity, trust, tags, protection } = ask;
+        let question = Question { caller, action, bucket, object, identity, tags, protection, now: moment.now };
         if !is_bound(caller) {
             return Ok(look(moment.judge, &question, &Policies::default()));
         }
@@ -177,14 +193,28 @@ impl Engine {
         bucket: &BucketFacts,
         sought: Sought<'_>,
     ) -> Result<(Permit, Version)> {
+        self.permit_found_for(caller, Ask::bucket(action, bucket), bucket, sought).await
+    }
+
+    /// As [`Self::permit_found`], for a request that sets something.
+    ///
+    /// # Errors
+    /// As [`Self::permit_found`].
+    pub(crate) async fn permit_found_for(
+        &self,
+        caller: &Caller,
+        ask: Ask<'_>,
+        bucket: &BucketFacts,
+        sought: Sought<'_>,
+    ) -> Result<(Permit, Version)> {
         let found = self.find(bucket, sought).await;
         if let Ok(version) = &found
-            && matches!(action.group(), Group::Read | Group::Raw)
+            && matches!(ask.action.group(), Group::Read | Group::Raw)
             && self.is_closed_to(caller, bucket, version)
         {
-            return Err(self.closed(caller, Ask::bucket(action, bucket), bucket, (sought, version)));
+            return Err(self.closed(caller, ask, bucket, (sought, version)));
         }
-        let permit = self.permit_with_facts(caller, Ask::bucket(action, bucket), sought, found.as_ref().ok())?;
+        let permit = self.permit_with_facts(caller, ask, sought, found.as_ref().ok())?;
         match found {
             Ok(version) => Ok((permit, version)),
             Err(absent @ (Error::NotFound(_) | Error::Invalid(Fault::Marker { .. }) | Error::Removed { .. })) => {

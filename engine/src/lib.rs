@@ -27,6 +27,7 @@ mod identity;
 mod ingest;
 mod leave;
 mod list;
+mod object_lock;
 mod policies;
 mod policy_sets;
 mod put;
@@ -62,6 +63,7 @@ pub use identity::{
     NewAccessKey, NewKey, NewRole, Outside, Password, PolicyPlace, PolicyVersion, Powers, Role, Session, SessionBounds,
     User,
 };
+pub use object_lock::LockPlace;
 pub use policy::{Action, Deciding, Explanation, PolicyFault};
 pub use policy_sets::{
     Access, Amount, Candidate, Case, CaseOutcome, ChangePolicySet, Comparison, Explained, Forecast, Matter, Place,

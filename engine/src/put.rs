@@ -62,8 +62,8 @@ impl Engine {
         self.permit(caller, Action::PutObject, &facts, Some(key)).map(|_| ())
     }
 
-    /// Asks for leave to write an object with all that is stored beside its bytes: whoever gives it tags needs leave for
-    /// these too.
+    /// Asks for leave to write an object with all that is stored beside its bytes: whoever gives it tags, a retention or a
+    /// hold needs leave for these too.
     pub(crate) fn permit_write(
         &self,
         caller: &Caller,
@@ -71,11 +71,20 @@ impl Engine {
         key: &ObjectKey,
         attributes: &Attributes,
     ) -> Result<Permit> {
-        let ask = |action| self.ask(caller, Ask::key(action, facts, key).with_tags(&attributes.tags));
+        let protection = &attributes.protection;
+        let ask = |action| {
+            self.ask(caller, Ask::key(action, facts, key).with_tags(&attributes.tags).with_protection(protection))
+        };
         let permit = ask(Action::PutObject)?;
-        if !attributes.tags.is_empty() {
-            ask(Action::PutObjectTagging)?;
+        let needed = [
+            (!attributes.tags.is_empty(), Action::PutObjectTagging),
+            (protection.retention.is_some(), Action::PutObjectRetention),
+            (protection.legal_hold.is_some(), Action::PutObjectLegalHold),
+        ];
+        for (_, action) in needed.into_iter().filter(|(is_needed, _)| *is_needed) {
+            ask(action)?;
         }
+        self.expect_lock(facts, protection)?;
         Ok(permit)
     }
 
@@ -121,15 +130,16 @@ impl Engine {
         let placements = &self.placements(&arrived.object.extent);
         let put = |facts: BucketFacts| async move {
             let now = self.clock.now();
+            let known = object_facts(target, &arrived.object);
             let put = NewVersion {
                 key: &target.key,
                 id: arrived.id,
                 now,
-                facts: object_facts(
-                    target,
-                    &arrived.object,
-                    facts.owner_of_new(permit.caller(), target.attributes.acl.as_ref()),
-                ),
+                facts: ObjectFacts {
+                    owner: facts.owner_of_new(permit.caller(), target.attributes.acl.as_ref()),
+                    protection: facts.protection_of_new(&known.protection, self.time.opening()),
+                    ..known
+                },
                 keeps_embargo: target.embargo.keeps,
                 inline: arrived.object.inline.clone(),
                 placements: placements.clone(),
@@ -162,7 +172,8 @@ impl Engine {
     }
 }
 
-fn object_facts(target: &Target, ingested: &Ingested, owner: AccountId) -> ObjectFacts {
+/// What is known of an object by its request, as far as the bucket has no say in it.
+fn object_facts(target: &Target, ingested: &Ingested) -> ObjectFacts {
     let attributes = &target.attributes;
     ObjectFacts {
         bytes: ingested.bytes,
@@ -173,7 +184,7 @@ fn object_facts(target: &Target, ingested: &Ingested, owner: AccountId) -> Objec
         tags: attributes.tags.clone(),
         content: Content::Whole(ingested.extent.clone()),
         annotations: AnnotationSum::default(),
-        owner,
+        owner: AccountId::HOME,
         acl: attributes.acl.clone(),
         protection: Protection { embargo: target.embargo.embargo.clone(), ..attributes.protection.clone() },
     }

@@ -7,8 +7,8 @@ use futures::stream::BoxStream;
 use kernel::settings::{Ownership, Quota};
 use kernel::{
     Acl, BucketName, ByteRange, Checksum, ChecksumAlgorithm, ETag, EmbargoReader, Headers, ObjectKey, Part, Protection,
-    ReadCondition, Region, Sequence, Tags, Timestamp, UploadId, UserMetadata, Version, VersionName, Versioning,
-    WriteCondition,
+    ReadCondition, Region, Retention, Sequence, Tags, Timestamp, UploadId, UserMetadata, Version, VersionName,
+    Versioning, WriteCondition,
 };
 
 use crate::error::BodyError;
@@ -52,12 +52,14 @@ pub struct CreateBucket {
     pub tags: Tags,
     /// Who owns what others write; none means bucket owner enforced.
     pub ownership: Option<Ownership>,
+    /// Whether it locks objects, and so keeps all their versions.
+    pub locks_objects: bool,
 }
 
 impl CreateBucket {
     /// A bucket with nothing but a name.
     pub fn named(name: BucketName) -> Self {
-        Self { name, tags: Tags::default(), ownership: None }
+        Self { name, tags: Tags::default(), ownership: None, locks_objects: false }
     }
 }
 
@@ -189,6 +191,10 @@ pub struct ObjectInfo {
     pub parts: Option<u16>,
     /// Until when it is closed to others than its readers; none where it is open.
     pub closed_until: Option<Timestamp>,
+    /// Until when it may not be removed, where the caller may know.
+    pub retention: Option<Retention>,
+    /// Whether it is under legal hold, where that was ever said and the caller may know.
+    pub legal_hold: Option<bool>,
 }
 
 impl ObjectInfo {
@@ -295,6 +301,8 @@ pub struct DeleteObject {
     pub key: ObjectKey,
     /// Which version, for good; none to delete the key.
     pub version: Option<VersionName>,
+    /// Whether governance is to be passed over, where the version is retained for it.
+    pub bypass_governance: bool,
     /// What must be so.
     pub condition: WriteCondition,
 }

@@ -22,6 +22,7 @@ impl Engine {
     /// Replaces a setting of the bucket, or takes it away.
     ///
     /// # Errors
+    /// `Precondition` where a lock of objects would go, or come to a bucket that does not keep their versions;
     /// `NotFound` (bucket), `Denied`.
     pub async fn set_bucket_setting(&self, caller: &Caller, name: &BucketName, setting: Setting) -> Result<()> {
         self.set_up(caller, name, write_action(&setting), |_| Ok(setting.clone())).await

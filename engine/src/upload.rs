@@ -182,7 +182,10 @@ impl Engine {
                 key: &upload.key,
                 id,
                 now: self.clock.now(),
-                facts: object.clone(),
+                facts: ObjectFacts {
+                    protection: facts.protection_of_new(&object.protection, self.time.opening()),
+                    ..object.clone()
+                },
                 inline: None,
                 placements: Vec::new(),
                 condition,

@@ -16,7 +16,7 @@ const PURPOSE: &str = "x-lake-purpose";
 /// Headers that condition keys stand for, in their order.
 ///
 /// Source: Service Authorization Reference, *Condition keys for Amazon S3*.
-const HEADERS: [(&str, &str); 21] = [
+const HEADERS: [(&str, &str); 18] = [
     ("content-length", "content-length"),
     ("referer", "aws:referer"),
     ("user-agent", "aws:useragent"),
@@ -29,9 +29,6 @@ const HEADERS: [(&str, &str); 21] = [
     ("x-amz-grant-write", "s3:x-amz-grant-write"),
     ("x-amz-grant-write-acp", "s3:x-amz-grant-write-acp"),
     ("x-amz-metadata-directive", "s3:x-amz-metadata-directive"),
-    ("x-amz-object-lock-legal-hold", "s3:object-lock-legal-hold"),
-    ("x-amz-object-lock-mode", "s3:object-lock-mode"),
-    ("x-amz-object-lock-retain-until-date", "s3:object-lock-retain-until-date"),
     ("x-amz-object-ownership", "s3:x-amz-object-ownership"),
     ("x-amz-server-side-encryption", "s3:x-amz-server-side-encryption"),
     ("x-amz-server-side-encryption-aws-kms-key-id", "s3:x-amz-server-side-encryption-aws-kms-key-id"),

@@ -14,6 +14,7 @@ mod delete;
 pub(crate) mod form;
 mod list;
 mod multipart;
+mod object_lock;
 mod objects;
 mod ownership;
 mod policy;
@@ -180,6 +181,13 @@ operations! {
     delete:
         delete_object(DeleteObjectInput) -> DeleteObjectOutput,
         delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput;
+    object_lock:
+        get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput,
+        put_object_lock_configuration(PutObjectLockConfigurationInput) -> PutObjectLockConfigurationOutput,
+        get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput,
+        put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput,
+        get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput,
+        put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput;
     annotations:
         put_object_annotation(PutObjectAnnotationInput) -> PutObjectAnnotationOutput,
         get_object_annotation(GetObjectAnnotationInput) -> GetObjectAnnotationOutput,

@@ -82,6 +82,9 @@ pub(crate) enum Mistake {
     /// A tag set that is not allowed.
     #[error("{0}")]
     Tag(TagError),
+    /// A default retention of a time that cannot be.
+    #[error("the default retention period {0}")]
+    RetentionPeriod(String),
     /// No upload can have this name.
     #[error("the specified upload does not exist")]
     NoSuchUpload,
@@ -199,6 +202,7 @@ fn from_mistake(mistake: &Mistake) -> S3Error {
         Mistake::StorageClass(_) => S3ErrorCode::InvalidStorageClass,
         Mistake::Redirect => return unlisted("InvalidRedirectLocation", StatusCode::BAD_REQUEST, mistake),
         Mistake::Tag(_) => S3ErrorCode::InvalidTag,
+        Mistake::RetentionPeriod(_) => return unlisted("InvalidRetentionPeriod", StatusCode::BAD_REQUEST, mistake),
         Mistake::NoSuchUpload => S3ErrorCode::NoSuchUpload,
         Mistake::NoRoute => return unlisted("NotFound", StatusCode::NOT_FOUND, mistake),
         Mistake::Method { allowed } => return method_not_allowed(allowed, mistake),
@@ -370,6 +374,14 @@ fn not_found(missing: Missing) -> S3Error {
         Missing::Cors => {
             S3Error::with_message(S3ErrorCode::NoSuchCORSConfiguration, "The CORS configuration does not exist")
         }
+        Missing::ObjectLock => S3Error::with_message(
+            S3ErrorCode::ObjectLockConfigurationNotFoundError,
+            "Object Lock configuration does not exist for this bucket",
+        ),
+        Missing::Lock => S3Error::with_message(
+            S3ErrorCode::NoSuchObjectLockConfiguration,
+            "the specified object does not have an Object Lock configuration",
+        ),
         Missing::Website => S3Error::with_message(
             S3ErrorCode::NoSuchWebsiteConfiguration,
             "The specified bucket does not have a website configuration",

@@ -14,6 +14,7 @@ pub(crate) mod embargo;
 pub(crate) mod legible;
 pub(crate) mod listing;
 pub(crate) mod names;
+pub(crate) mod object_lock;
 pub(crate) mod ranges;
 pub(crate) mod time;
 pub(crate) mod unhonoured;

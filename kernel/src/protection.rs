@@ -119,21 +119,26 @@ impl ObjectLock {
 pub struct Protection {
     /// Until when it may not be removed.
     pub retention: Option<Retention>,
-    /// Whether it may not be removed, however long.
-    pub legal_hold: bool,
+    /// Whether it may not be removed, however long; none where nobody ever said.
+    pub legal_hold: Option<bool>,
     /// Until when it may not be read.
     pub embargo: Option<Embargo>,
 }
 
 impl Protection {
-    /// Whether it keeps a version from removal, be it that the retention has ended.
-    pub fn locks(&self) -> bool {
-        self.legal_hold || self.retention.is_some()
+    /// Whether it says anything of removal, be it that the retention has ended or the hold was lifted.
+    pub fn concerns_removal(&self) -> bool {
+        self.legal_hold.is_some() || self.retention.is_some()
+    }
+
+    /// Whether it may not be removed, however long.
+    pub fn is_held(&self) -> bool {
+        self.legal_hold == Some(true)
     }
 
     /// What stands against removing the version.
     pub fn bars_removal(&self, release: Release) -> Option<Lock> {
-        if self.legal_hold {
+        if self.is_held() {
             return Some(Lock::LegalHold);
         }
         self.retention.filter(|retention| !release.passes(*retention)).map(Lock::Retention)
@@ -178,7 +183,7 @@ mod tests {
         ] {
             let barred = under(mode).bars_removal(Release { at, bypass_governance });
             assert_eq!(barred.is_none(), free, "{mode:?} {at:?} {bypass_governance}");
-            let held = Protection { legal_hold: true, ..under(mode) };
+            let held = Protection { legal_hold: Some(true), ..under(mode) };
             assert_eq!(held.bars_removal(Release { at, bypass_governance }), Some(Lock::LegalHold));
             assert!(under(mode).bars_removal(Release::NONE).is_some());
         }

@@ -4,12 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use kernel::{
-    AccountId, BucketName, Caller, ObjectFacts, ObjectKey, Origin, PrincipalKind, PublicAccessBlock, Sequence, Tags,
-    Timestamp, VersionName, Who,
+    AccountId, BucketName, Caller, ObjectFacts, ObjectKey, Origin, PrincipalKind, Protection, PublicAccessBlock,
+    RetentionMode, Sequence, Tags, Timestamp, VersionName, Who,
 };
 
 use crate::action::{Action, Resource};
-use crate::iam::condition::instant;
 use crate::judge::owner;
 use crate::source::Source;
 
@@ -84,6 +83,8 @@ pub struct Question<'a> {
     pub identity: Option<&'a str>,
     /// The tags that the request sets.
     pub tags: Option<&'a Tags>,
+    /// What the request keeps the object from.
+    pub protection: Option<&'a Protection>,
     /// When.
     pub now: Timestamp,
 }
@@ -145,21 +146,17 @@ impl<'a> Question<'a> {
             "aws:tagkeys" | "s3:requestobjecttagkeys" => {
                 self.tags.into_iter().flat_map(|tags| tags.iter().map(|(name, _)| Cow::Borrowed(name))).collect()
             }
-            _ => self.of_caller(name).or_else(|| self.tag(name)).or_else(|| self.brought(name)).into_iter().collect(),
+            _ => {
+                let found = self.of_caller(name).or_else(|| self.tag(name)).or_else(|| self.lock(name));
+                found.or_else(|| self.brought(name)).into_iter().collect()
+            }
         }
     }
 
     /// What a request or the credentials it came with bring along.
     fn brought(&self, name: &str) -> Option<Cow<'_, str>> {
         let of_caller = || self.caller.principal().and_then(|principal| principal.keys.get(name));
-        if let Some(value) = self.origin().keys.get(name).or_else(of_caller) {
-            return Some(Cow::Borrowed(value));
-        }
-        if name == "s3:object-lock-remaining-retention-days" {
-            let until = instant(self.origin().keys.get("s3:object-lock-retain-until-date")?)?;
-            return Some(Cow::Owned((until - self.now.as_millis()).div_euclid(DAY_MS).to_string()));
-        }
-        None
+        self.origin().keys.get(name).or_else(of_caller).map(|value| Cow::Borrowed(value.as_str()))
     }
 
     /// What is known of who asks.
@@ -184,6 +181,28 @@ impl<'a> Question<'a> {
                 let mut tags = principal?.tags.iter();
                 tags.find(|(name, _)| name.eq_ignore_ascii_case(tag)).map(|(_, value)| Cow::Borrowed(value.as_str()))
             }
+        }
+    }
+
+    /// The lock that the request sets. What a bucket retains by default is not the request's.
+    ///
+    /// Source: Amazon S3 User Guide, *Locking objects with Object Lock*, "Setting limits on retention periods with a bucket
+    /// policy".
+    fn lock(&self, name: &str) -> Option<Cow<'_, str>> {
+        let protection = self.protection?;
+        let until = || Some(protection.retention?.until);
+        match name {
+            "s3:object-lock-mode" => Some(Cow::Borrowed(match protection.retention?.mode {
+                RetentionMode::Governance => "GOVERNANCE",
+                RetentionMode::Compliance => "COMPLIANCE",
+            })),
+            "s3:object-lock-retain-until-date" => Some(Cow::Owned(rfc3339(until()?))),
+            "s3:object-lock-remaining-retention-days" => {
+                let remaining_ms = until()?.as_millis().saturating_sub(self.now.as_millis());
+                Some(Cow::Owned(remaining_ms.div_euclid(DAY_MS).to_string()))
+            }
+            "s3:object-lock-legal-hold" => Some(Cow::Borrowed(if protection.legal_hold? { "ON" } else { "OFF" })),
+            _ => None,
         }
     }
 

@@ -85,7 +85,16 @@ impl Case {
         let object = ObjectView { key: &self.key, version: None, facts: Some(facts) };
         let object = (action.resource() == Resource::Object).then_some(object);
         let bucket = matches!(action.resource(), Resource::Bucket | Resource::Object).then_some(bucket);
-        let question = Question { caller, action, bucket, object, identity: self.identity, tags: None, now: self.now };
+        let question = Question {
+            caller,
+            action,
+            bucket,
+            object,
+            identity: self.identity,
+            tags: None,
+            protection: None,
+            now: self.now,
+        };
         answer(&question)
     }
 

@@ -222,10 +222,11 @@ fn refusal(error: &Error) -> Answer {
             | Missing::Cors
             | Missing::Website
             | Missing::BucketPolicy
-            | Missing::PublicAccessBlock,
+            | Missing::PublicAccessBlock
+            | Missing::ObjectLock,
         ) => Refusal::NoBucket,
         Error::NotFound(Missing::Key { marker }) => Refusal::NoKey(*marker),
-        Error::NotFound(Missing::Version) => Refusal::NoVersion,
+        Error::NotFound(Missing::Version | Missing::Lock) => Refusal::NoVersion,
         Error::NotFound(Missing::Upload) => Refusal::NoUpload,
         Error::NotFound(Missing::Part) => Refusal::NoPart,
         Error::NotFound(Missing::Annotation) => Refusal::NoAnnotation,

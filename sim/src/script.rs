@@ -196,7 +196,7 @@ impl Script<'_> {
         let (bucket, key) = (self.bucket(), self.key());
         let version = self.version(&bucket, &key);
         let condition = self.write_condition(&bucket, &key);
-        DeleteObject { bucket, key, version, condition }
+        DeleteObject { bucket, key, version, bypass_governance: false, condition }
     }
 
     fn source(&mut self) -> CopySource {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -38,31 +38,47 @@ const ROWS_MAX: usize = 100_000;
 
 /// A clock that is turned by hand. Whoever sleeps on it turns it.
 #[derive(Debug, Default)]
-pub struct SteppedClock(AtomicI64);
+pub struct SteppedClock {
+    elapsed_ms: AtomicI64,
+    /// How far the wall clock was set ahead of what is so.
+    ahead_ms: AtomicI64,
+    booted_ms: AtomicI64,
+    boots: AtomicU64,
+}
 
 impl SteppedClock {
     /// Turns the hands.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 2), SeqCst);
+        self.elapsed_ms.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 2), SeqCst);
     }
 
-    fn elapsed(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.load(SeqCst)).unwrap_or(0))
+    /// What time it is in this world, whatever its clocks say.
+    fn real(&self) -> Timestamp {
+        Timestamp::from_secs(1_800_000_000).plus(self.monotonic())
     }
+
+    fn boot(&self) {
+        self.boots.fetch_add(1, SeqCst);
+        self.booted_ms.store(self.elapsed_ms.load(SeqCst), SeqCst);
+    }
+}
+
+fn elapsed(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
 impl Clock for SteppedClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_secs(1_800_000_000).plus(self.elapsed())
+        Timestamp::from_millis(self.real().as_millis().saturating_add(self.ahead_ms.load(SeqCst)))
     }
     fn monotonic(&self) -> Duration {
-        self.elapsed()
+        elapsed(self.elapsed_ms.load(SeqCst))
     }
     fn since_boot(&self) -> Duration {
-        self.elapsed()
+        elapsed(self.elapsed_ms.load(SeqCst) - self.booted_ms.load(SeqCst))
     }
     fn boot_id(&self) -> [u8; 16] {
-        [1; 16]
+        u128::from(self.boots.load(SeqCst)).to_be_bytes()
     }
     fn sleep(&self, by: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.advance(by);
@@ -128,6 +144,7 @@ impl World {
             region: Region::new("us-east-1").expect("a region"),
             settings: SETTINGS,
         });
+        settle(engine.recall_time()).expect("the time is known");
         let sweep = Sweep::new(Arc::clone(&engine), SweepSettings::DEFAULT);
         let stale_uploads = StaleUploads::new(Arc::clone(&engine), STALE_UPLOADS);
         let history = History::new(Arc::clone(&engine), HISTORY);
@@ -169,6 +186,21 @@ impl World {
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
         self.machine.clock.advance(by);
+    }
+
+    /// What time it is, whatever the clocks of the machine say.
+    pub fn real_time(&self) -> Timestamp {
+        self.machine.clock.real()
+    }
+
+    /// Sets the wall clock so many milliseconds ahead of what is so, or back.
+    pub fn set_wall_clock(&self, ahead_ms: i64) {
+        self.machine.clock.ahead_ms.store(ahead_ms, SeqCst);
+    }
+
+    /// From now on the machine counts from another boot: what a power cut may bring along.
+    pub fn boot(&self) {
+        self.machine.clock.boot();
     }
 
     /// One step of the sweep, and one of the keeper of the past.

@@ -72,8 +72,13 @@ impl Lake {
                 condition: Default::default(),
             };
             settle(self.engines[site].put_object(&Caller::root(), put)).expect("a put");
-            let delete =
-                DeleteObject { bucket: self.bucket.clone(), key, version: None, condition: Default::default() };
+            let delete = DeleteObject {
+                bucket: self.bucket.clone(),
+                key,
+                version: None,
+                bypass_governance: false,
+                condition: Default::default(),
+            };
             settle(self.engines[site].delete_object(&Caller::root(), delete)).expect("a deletion");
         }
     }

@@ -57,8 +57,13 @@ fn a_read_that_has_begun_survives_an_overwrite_and_a_deletion() {
     let parts: Vec<Bytes> = (0..151).map(|part| random(if part < 150 { 300 } else { 100 })).collect();
     let key = ObjectKey::new("long").expect("a key");
     let overwrite = put(&bucket, &key, random(50));
-    let delete =
-        DeleteObject { bucket: bucket.clone(), key: key.clone(), version: None, condition: Default::default() };
+    let delete = DeleteObject {
+        bucket: bucket.clone(),
+        key: key.clone(),
+        version: None,
+        bypass_governance: false,
+        condition: Default::default(),
+    };
     for change in [overwrite, Operation::Delete(delete)] {
         let world = World::new(1, |map| map);
         ask(&world, Operation::CreateBucket(bucket.clone()));

@@ -24,8 +24,9 @@ pub(super) async fn create_bucket(face: &S3Face, request: S3Request<CreateBucket
     };
     let ownership = input.object_ownership.as_ref().map(ownership::ownership).transpose()?;
     let location = Some(format!("/{name}"));
-    let is_plain = tags.is_empty() && ownership.is_none();
-    match face.engine.create_bucket(&caller, CreateBucket { name, tags, ownership }).await {
+    let locks_objects = input.object_lock_enabled_for_bucket == Some(true);
+    let is_plain = tags.is_empty() && ownership.is_none() && !locks_objects;
+    match face.engine.create_bucket(&caller, CreateBucket { name, tags, ownership, locks_objects }).await {
         Ok(_) => {}
         // There, making one's own bucket again succeeds. Source: Amazon S3 API, *CreateBucket*, `BucketAlreadyOwnedByYou`.
         // Whoever asks for more than a bucket learns that it is not made as they want it.

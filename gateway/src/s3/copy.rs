@@ -9,6 +9,7 @@ use crate::front::query;
 use crate::s3_error::Mistake;
 use crate::translate::attributes::{self, stored_headers};
 use crate::translate::checksums::{self, show_checksum};
+use crate::translate::object_lock::lock_of_headers;
 use crate::translate::{conditions, copy_source, names, time};
 
 const ANNOTATION_DIRECTIVE: &str = "x-amz-object-annotation-directive";
@@ -73,7 +74,7 @@ fn asked(mut input: CopyObjectInput) -> Result<CopyObject, Mistake> {
         replace_metadata,
         replace_tags,
         acl: None,
-        protection: kernel::Protection::default(),
+        protection: lock_of_headers!(input)?,
         embargo: None,
         website_redirect,
         says_how_to_store: input.storage_class.is_some() || input.server_side_encryption.is_some(),

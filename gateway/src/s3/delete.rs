@@ -21,6 +21,7 @@ pub(super) async fn delete_object(face: &S3Face, request: S3Request<DeleteObject
         bucket: names::bucket(&input.bucket)?,
         key: names::key(&input.key)?,
         version: names::version(input.version_id.as_deref())?,
+        bypass_governance: input.bypass_governance_retention == Some(true),
         condition: conditions::write(input.if_match.as_ref(), None),
     };
     let deleted = face.engine.delete_object(&caller, delete).await?;
@@ -48,12 +49,13 @@ pub(super) async fn delete_objects(
     }
     let input = request.input;
     let bucket = names::bucket(&input.bucket)?;
+    let bypass = input.bypass_governance_retention == Some(true);
     let is_quiet = input.delete.quiet == Some(true);
     let entries = input.delete.objects;
     if entries.is_empty() || entries.len() > DELETIONS_MAX {
         return Err(Mistake::Xml("1 to 1,000 Objects can be deleted at a time").into());
     }
-    let asked: Vec<_> = entries.iter().map(|entry| deletion(&bucket, entry)).collect();
+    let asked: Vec<_> = entries.iter().map(|entry| deletion(&bucket, bypass, entry)).collect();
     let possible = asked.iter().filter_map(|asked| asked.as_ref().ok().cloned()).collect();
     let mut done = face.engine.delete_objects(&caller, possible).await.into_iter();
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
@@ -79,7 +81,7 @@ pub(super) async fn delete_objects(
     }))
 }
 
-fn deletion(bucket: &BucketName, entry: &ObjectIdentifier) -> Result<DeleteObject, Mistake> {
+fn deletion(bucket: &BucketName, bypass_governance: bool, entry: &ObjectIdentifier) -> Result<DeleteObject, Mistake> {
     if entry.last_modified_time.is_some() || entry.size.is_some() {
         return Err(Mistake::NotOffered("deleting by size or time of the last change".to_owned()));
     }
@@ -87,6 +89,7 @@ fn deletion(bucket: &BucketName, entry: &ObjectIdentifier) -> Result<DeleteObjec
         bucket: bucket.clone(),
         key: names::key(&entry.key)?,
         version: names::version(entry.version_id.as_deref())?,
+        bypass_governance,
         condition: conditions::of_entry(entry.e_tag.as_ref()),
     })
 }
@@ -129,12 +132,12 @@ mod tests {
     #[test]
     fn each_entry_is_judged_for_itself() {
         let bucket = BucketName::new("bucket").expect("a name");
-        assert!(deletion(&bucket, &entry("a", Some("null"))).is_ok());
-        assert!(matches!(deletion(&bucket, &entry("", None)), Err(Mistake::Argument { .. })));
-        assert!(matches!(deletion(&bucket, &entry(&"k".repeat(1025), None)), Err(Mistake::KeyTooLong)));
-        assert!(matches!(deletion(&bucket, &entry("a", Some("x"))), Err(Mistake::Argument { .. })));
+        assert!(deletion(&bucket, false, &entry("a", Some("null"))).is_ok());
+        assert!(matches!(deletion(&bucket, false, &entry("", None)), Err(Mistake::Argument { .. })));
+        assert!(matches!(deletion(&bucket, false, &entry(&"k".repeat(1025), None)), Err(Mistake::KeyTooLong)));
+        assert!(matches!(deletion(&bucket, false, &entry("a", Some("x"))), Err(Mistake::Argument { .. })));
         let sized = ObjectIdentifier { size: Some(1), ..entry("a", None) };
-        assert!(matches!(deletion(&bucket, &sized), Err(Mistake::NotOffered(_))));
+        assert!(matches!(deletion(&bucket, false, &sized), Err(Mistake::NotOffered(_))));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::front::markup::Markup;
 use crate::front::trace::{RequestTrace, Resolved};
 use crate::s3_error::{Failure, Mistake};
 use crate::translate::listing::url_encoded;
-use crate::translate::{as_of, attributes, checksums, embargo, names, unhonoured};
+use crate::translate::{as_of, attributes, checksums, embargo, names, object_lock, unhonoured};
 
 /// Where forms are received.
 pub(crate) struct Forms {
@@ -215,6 +215,7 @@ fn attributes_of(fields: &Fields) -> Result<Attributes, Mistake> {
         headers: attributes::headers(headers)?,
         metadata: attributes::metadata(Some(metadata.collect()))?,
         tags: fields.get("tagging").map(tags_of).transpose()?.unwrap_or_default(),
+        protection: object_lock::of_fields(|name| fields.get(name))?,
         ..Attributes::default()
     })
 }

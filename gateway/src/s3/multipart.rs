@@ -12,6 +12,7 @@ use super::{Answer, S3Face, receipt, sealed, version_written};
 use crate::s3_error::{Failure, Mistake};
 use crate::translate::attributes::{self, stored_headers};
 use crate::translate::checksums::{self, show_checksum};
+use crate::translate::object_lock::lock_of_headers;
 use crate::translate::{body, conditions, copy_source, legible, listing, names, ranges, time};
 
 /// Parts of an upload. Source: Amazon S3 User Guide, *Multipart upload limits*.
@@ -31,6 +32,7 @@ pub(super) async fn create_multipart_upload(
             metadata: attributes::metadata(input.metadata)?,
             tags: attributes::tags_of_header(input.tagging.as_deref())?,
             embargo,
+            protection: lock_of_headers!(input)?,
             ..Attributes::default()
         },
         checksum: checksums::of_upload(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?,

@@ -10,6 +10,7 @@ use crate::front::query;
 use crate::s3_error::Mistake;
 use crate::translate::attributes::{self, TYPE_UNKNOWN, stored_headers};
 use crate::translate::checksums::{self, show_checksum};
+use crate::translate::object_lock::{self, lock_of_headers};
 use crate::translate::{as_of, body, conditions, embargo, names, ranges, time};
 
 pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
@@ -28,6 +29,7 @@ pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>
             metadata: attributes::metadata(input.metadata)?,
             tags: attributes::tags_of_header(input.tagging.as_deref())?,
             embargo,
+            protection: lock_of_headers!(input)?,
             ..Attributes::default()
         },
         algorithm,
@@ -102,6 +104,9 @@ macro_rules! describe {
             $output.metadata = Some(object.metadata.clone().into_iter().collect());
             $output.tag_count = i32::try_from(object.tags.len()).ok().filter(|count| *count > 0);
             $output.website_redirect_location = headers.website_redirect;
+            $output.object_lock_mode = info.retention.map(|retention| object_lock::mode_to_wire(retention.mode));
+            $output.object_lock_retain_until_date = info.retention.map(|retention| time::to_wire(retention.until));
+            $output.object_lock_legal_hold_status = info.legal_hold.map(object_lock::legal_hold_to_wire);
             if let Some(checksum) = with_checksum.then(|| shown_checksum(info, of_part)).flatten() {
                 $output.checksum_type = Some(checksums::scope_to_wire(object.checksum.scope));
                 show_checksum!($output, checksum);

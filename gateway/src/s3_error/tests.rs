@@ -35,6 +35,8 @@ fn every_engine_error_has_its_code_and_status() {
         (Engine::NotFound(Missing::Annotation), "NoSuchAnnotation", 404),
         (Engine::NotFound(Missing::BucketPolicy), "NoSuchBucketPolicy", 404),
         (Engine::NotFound(Missing::PublicAccessBlock), "NoSuchPublicAccessBlockConfiguration", 404),
+        (Engine::NotFound(Missing::ObjectLock), "ObjectLockConfigurationNotFoundError", 404),
+        (Engine::NotFound(Missing::Lock), "NoSuchObjectLockConfiguration", 404),
         (Engine::AlreadyExists(Existing::Bucket), "BucketAlreadyExists", 409),
         (Engine::AlreadyExists(Existing::OwnBucket), "BucketAlreadyOwnedByYou", 409),
         (Engine::Precondition(Unmet::NotModified { etag, modified }), "NotModified", 304),

@@ -32,7 +32,12 @@ pub(crate) fn from_wire(at: &WireTimestamp) -> Timestamp {
 
 /// The millisecond of an instant from 1970 on, written as in RFC 3339.
 pub(crate) fn instant(text: &str) -> Option<Timestamp> {
-    let text = seconds_text(&WireTimestamp::parse(TimestampFormat::DateTime, text).ok()?);
+    instant_from_wire(&WireTimestamp::parse(TimestampFormat::DateTime, text).ok()?)
+}
+
+/// The millisecond of an instant from 1970 on.
+pub(crate) fn instant_from_wire(at: &WireTimestamp) -> Option<Timestamp> {
+    let text = seconds_text(at);
     let (seconds, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(3);
     let millis = digits.fold(0, |millis, digit| millis * 10 + i64::from(digit.saturating_sub(b'0')));

@@ -1,4 +1,4 @@
-//! Headers that ask for what this lake does not do. None of them is accepted and ignored: a client that asks for a lock, a
+//! Headers that ask for what this lake does not do. None of them is accepted and ignored: a client that asks for a
 //! grant or a key of its own must learn that it does not get it.
 
 use http::HeaderMap;
@@ -6,12 +6,10 @@ use http::HeaderMap;
 use crate::s3_error::Mistake;
 
 /// Headers with the values that are honoured because they say what is so anyway.
-const HONOURED: [(&str, &[&str]); 12] = [
+const HONOURED: [(&str, &[&str]); 11] = [
     ("x-amz-acl", &["private", "bucket-owner-full-control"]),
     ("x-amz-bucket-namespace", &[]),
-    ("x-amz-bucket-object-lock-enabled", &["false", "False"]),
-    // No version can be retained, so there is nothing that the bypass would not bypass.
-    ("x-amz-bypass-governance-retention", &["true", "True", "false", "False"]),
+    ("x-amz-bucket-object-lock-token", &[]),
     ("x-amz-if-match-initiated-time", &[]),
     ("x-amz-if-match-last-modified-time", &[]),
     ("x-amz-if-match-size", &[]),
@@ -26,7 +24,7 @@ const HONOURED: [(&str, &[&str]); 12] = [
 const REFUSED: [&str; 6] = [
     "x-amz-copy-source-server-side-encryption-",
     "x-amz-grant-",
-    "x-amz-object-lock-",
+    "x-amz-object-lock-event-",
     "x-amz-server-side-encryption-aws-",
     "x-amz-server-side-encryption-context",
     "x-amz-server-side-encryption-customer-",
@@ -85,6 +83,8 @@ mod tests {
             ("x-amz-source-expected-bucket-owner", OWNER),
             ("x-amz-request-payer", "requester"),
             ("x-amz-bypass-governance-retention", "true"),
+            ("x-amz-object-lock-mode", "GOVERNANCE"),
+            ("x-amz-bucket-object-lock-enabled", "true"),
             ("x-amz-meta-acl", "public-read"),
             ("x-amz-tagging", "a=b"),
             ("x-amz-object-attributes", "ETag"),
@@ -108,9 +108,8 @@ mod tests {
             ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
             ("x-amz-server-side-encryption-customer-key", "secret"),
             ("x-amz-copy-source-server-side-encryption-customer-key-md5", "x"),
-            ("x-amz-object-lock-mode", "GOVERNANCE"),
-            ("x-amz-object-lock-legal-hold", "ON"),
-            ("x-amz-bucket-object-lock-enabled", "true"),
+            ("x-amz-object-lock-event-hold", "ON"),
+            ("x-amz-bucket-object-lock-token", "token"),
             ("x-amz-object-ownership", "Somebody"),
             ("x-amz-mfa", "1 2"),
             ("x-amz-write-offset-bytes", "5"),

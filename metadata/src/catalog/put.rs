@@ -122,7 +122,7 @@ impl Catalog {
             let count = u16::try_from(completion.parts.len()).map_err(|_| CatalogError::PartChanged(u16::MAX))?;
             facts.content = Content::Parts { list: completion.upload.id, count };
         }
-        if facts.protection.locks() && bucket.settings.object_lock.is_none() {
+        if facts.protection.concerns_removal() && bucket.settings.object_lock.is_none() {
             return Err(CatalogError::LocksNothing);
         }
         let sum = |sum: AnnotationSum, new: &NewAnnotation| sum.plus(new.annotation.bytes);

@@ -48,6 +48,9 @@ pub(super) struct ProtectionRow {
     legal_hold: bool,
     #[prost(message, optional, tag = "4")]
     embargo: Option<EmbargoRow>,
+    /// Whether a hold was said to be off.
+    #[prost(bool, tag = "5")]
+    legal_hold_off: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -166,7 +169,8 @@ pub(super) fn protection_row(protection: &Protection) -> Option<ProtectionRow> {
     Some(ProtectionRow {
         mode: protection.retention.map_or(0, |retention| code(retention.mode, &MODES)),
         retain_until_ms: protection.retention.map_or(0, |retention| millis(retention.until)),
-        legal_hold: protection.legal_hold,
+        legal_hold: protection.legal_hold == Some(true),
+        legal_hold_off: protection.legal_hold == Some(false),
         embargo: protection.embargo.as_ref().map(|embargo| EmbargoRow {
             until_ms: millis(embargo.until),
             readers: embargo.readers.iter().map(ToString::to_string).collect(),
@@ -188,7 +192,12 @@ pub(super) fn protection(row: Option<ProtectionRow>) -> Result<Protection> {
         Ok(Embargo { until, readers: readers(&row.readers)?, lift: row.lift.map(lift) })
     };
     let embargo = row.embargo.map(embargo).transpose()?;
-    Ok(Protection { retention, legal_hold: row.legal_hold, embargo })
+    let legal_hold = match (row.legal_hold, row.legal_hold_off) {
+        (true, _) => Some(true),
+        (false, true) => Some(false),
+        (false, false) => None,
+    };
+    Ok(Protection { retention, legal_hold, embargo })
 }
 
 pub(super) fn object_lock_row(lock: &ObjectLock) -> ObjectLockRow {

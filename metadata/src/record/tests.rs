@@ -83,11 +83,8 @@ fn owned() -> impl Strategy<Value = (AccountId, Option<Acl>, Protection)> {
     let reader = prop_oneof!["[a-z/]{1,9}".prop_map(EmbargoReader::Group), "[a-z]{1,9}".prop_map(EmbargoReader::User)];
     let readers = proptest::collection::btree_set(reader, 0..3);
     let embargo = option::of((at(), readers, lift).prop_map(|(until, readers, lift)| Embargo { until, readers, lift }));
-    let protection = (retention, any::<bool>(), embargo).prop_map(|(retention, legal_hold, embargo)| Protection {
-        retention,
-        legal_hold,
-        embargo,
-    });
+    let protection = (retention, any::<Option<bool>>(), embargo)
+        .prop_map(|(retention, legal_hold, embargo)| Protection { retention, legal_hold, embargo });
     (account, option::of(vec(grant, 0..3).prop_map(|grants| Acl { grants })), protection)
 }
 

@@ -219,7 +219,7 @@ pub(crate) fn amended(version: Version, amendment: &Amendment) -> Option<(Versio
         Amendment::Tags(tags) => facts.tags = tags.clone(),
         Amendment::Acl(acl) => facts.acl.clone_from(acl),
         Amendment::Retention(retention, _) => facts.protection.retention = *retention,
-        Amendment::LegalHold(hold) => facts.protection.legal_hold = *hold,
+        Amendment::LegalHold(hold) => facts.protection.legal_hold = Some(*hold),
         Amendment::Embargo(embargo) => facts.protection.embargo.clone_from(embargo),
     })
 }

@@ -23,7 +23,7 @@ fn retention(mode: RetentionMode, until: Timestamp) -> Protection {
 }
 
 fn held() -> Protection {
-    Protection { legal_hold: true, ..Protection::default() }
+    Protection { legal_hold: Some(true), ..Protection::default() }
 }
 
 async fn locking(lake: &Lake) -> Arc<Bucket> {

@@ -308,7 +308,7 @@ fn object_entity(
     attributes.tell("createdAt", || instant(facts.map_or(question.now, |version| version.created)));
     attributes.tell("classification", || text(classification(question, object)));
     attributes.tell("minReplicas", || long(1));
-    attributes.tell("legalHold", || truth(facts.is_some_and(|version| version.facts.protection.legal_hold)));
+    attributes.tell("legalHold", || truth(facts.is_some_and(|version| version.facts.protection.is_held())));
     attributes.tell("encryption", || text("sse-s3"));
     if let Some(protection) = facts.map(|version| &version.facts.protection) {
         if let Some(embargo) = &protection.embargo {

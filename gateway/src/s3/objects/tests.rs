@@ -32,8 +32,17 @@ fn info() -> ObjectInfo {
         modified: Instant::from_millis(1_413_000_000_123),
         standing: Standing::Object(Box::new(facts)),
     };
-    let (as_of, range, part_checksum, closed_until) = (None, None, None, None);
-    ObjectInfo { version, versioned: true, as_of, range, part_checksum, parts: Some(2), closed_until }
+    ObjectInfo {
+        version,
+        versioned: true,
+        as_of: None,
+        range: None,
+        part_checksum: None,
+        parts: Some(2),
+        closed_until: None,
+        retention: None,
+        legal_hold: None,
+    }
 }
 
 fn head(info: &ObjectInfo, mode: Option<&'static str>, part: Option<i32>) -> HeadObjectOutput {
