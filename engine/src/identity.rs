@@ -17,6 +17,7 @@ mod credentials;
 mod groups;
 mod keys;
 mod naming;
+mod oidc_providers;
 mod passwords;
 mod policies;
 mod records;
@@ -33,8 +34,11 @@ use storage::SessionKey;
 
 pub use credentials::{CredentialFault, Outside};
 pub use keys::{NewAccessKey, NewKey};
+pub use oidc_providers::NewOidcProvider;
 pub use policies::{Holder, PolicyPlace};
-pub use records::{AccessKey, Account, Group, ManagedPolicy, Password, PolicyVersion, Powers, Role, User};
+pub use records::{
+    AccessKey, Account, Group, ManagedPolicy, OidcProvider, Password, PolicyVersion, Powers, Role, User,
+};
 pub use roles::NewRole;
 pub use sessions::{AssumeRole, Assumed, Session, SessionBounds};
 

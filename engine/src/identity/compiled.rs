@@ -185,7 +185,8 @@ impl Engine {
     fn powers_of_groups(&self, principal: &Principal, roster: &Roster, found: &mut CallerPolicies) -> Result<()> {
         let account: AccountId = principal.account;
         for name in &principal.groups {
-            if let Ok(group) = roster.of::<Group>(account, name) {
+            // A provider's names are taken as they are written.
+            if let Some(group) = roster.of::<Group>(account, name).ok().filter(|group| group.name == *name) {
                 let holding = Holding { what: "group", name, powers: &group.powers, attachment: Attachment::Group };
                 self.identities.compiled.powers(&holding, roster, found)?;
             }

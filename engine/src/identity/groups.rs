@@ -37,10 +37,7 @@ impl Engine {
         };
         self.change_identities(move |next| {
             next.now().find::<Account>(&group.account)?;
-            if next.now().all_of::<Group>(account).any(|known| known.name.eq_ignore_ascii_case(&group.name)) {
-                return Err(IdentityFault::exists("group", &group.name).into());
-            }
-            next.put(group.clone())?;
+            next.add(group.clone(), &group.name)?;
             Ok(group)
         })
         .await
@@ -53,8 +50,9 @@ impl Engine {
     pub fn group(&self, caller: &Caller, account: AccountId, name: &str) -> Result<(Group, Vec<User>)> {
         let roster = self.identities.roster();
         let group = self.permit_group(caller, Action::GetGroup, &roster, account, name)?.clone();
-        let members = roster.all_of::<User>(account).filter(|user| user.groups.contains(name)).cloned();
-        Ok((group, members.collect()))
+        let members = roster.all_of::<User>(account).filter(|user| user.groups.contains(&group.name)).cloned();
+        let members = members.collect();
+        Ok((group, members))
     }
 
     /// The groups of an account whose paths begin so, by name.
@@ -85,7 +83,7 @@ impl Engine {
         self.permit_group(caller, Action::DeleteGroup, &self.identities.roster(), account, name)?;
         self.change_identities(|next| {
             let group: Group = next.now().of::<Group>(account, name)?.clone();
-            if next.now().all_of::<User>(account).any(|user| user.groups.contains(name)) {
+            if next.now().all_of::<User>(account).any(|user| user.groups.contains(&group.name)) {
                 return Err(IdentityFault::InUse("the group still has members".to_owned()).into());
             }
             if !group.powers.inline.is_empty() || !group.powers.attached.is_empty() {
@@ -119,19 +117,16 @@ impl Engine {
         self.permit_identity(caller, Action::UpdateGroup, &new.arn())?;
         self.change_identities(|next| {
             let group: Group = next.now().of::<Group>(account, name)?.clone();
-            let is_another = |known: &Group| known.name != group.name && known.name.eq_ignore_ascii_case(&new.name);
-            if next.now().all_of::<Group>(account).any(is_another) {
-                return Err(IdentityFault::exists("group", &new.name).into());
-            }
-            let members = next.now().all_of::<User>(account).filter(|user| user.groups.contains(name));
+            let members = next.now().all_of::<User>(account).filter(|user| user.groups.contains(&group.name));
             let members: Vec<User> = members.cloned().collect();
             next.remove(&group);
             for mut member in members {
-                member.groups.remove(name);
+                member.groups.remove(&group.name);
                 member.groups.insert(new.name.clone());
                 next.put(member)?;
             }
-            next.put(Group { name: new.name, path: new.path, ..group })
+            let shown = new.name.clone();
+            next.add(Group { name: new.name, path: new.path, ..group }, &shown)
         })
         .await
     }
@@ -151,11 +146,11 @@ impl Engine {
         let action = if is_member { Action::AddUserToGroup } else { Action::RemoveUserFromGroup };
         self.permit_group(caller, action, &self.identities.roster(), account, group)?;
         self.change_identities(|next| {
-            next.now().of::<Group>(account, group)?;
+            let group = next.now().of::<Group>(account, group)?.name.clone();
             let mut member: User = next.now().of::<User>(account, user)?.clone();
             let changed = match is_member {
-                true => member.groups.insert(group.to_owned()),
-                false => member.groups.remove(group),
+                true => member.groups.insert(group),
+                false => member.groups.remove(&group),
             };
             if member.groups.len() > GROUPS_MAX {
                 return Err(IdentityFault::Limit { what: "groups of a user", max: GROUPS_MAX }.into());

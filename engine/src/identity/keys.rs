@@ -87,8 +87,13 @@ impl Engine {
             let reason = "who is narrowed makes no keys, which would not be";
             return Err(Self::beyond_bounds(caller, Action::CreateAccessKey, reason));
         }
-        let key = self.make_key(new)?.of(account, user);
+        let key = self.make_key(new)?;
         self.change_identities(move |next| {
+            let owner = match user {
+                Some(name) => Some(next.now().of::<User>(account, name)?.name.clone()),
+                None => None,
+            };
+            let key = key.of(account, owner.as_deref());
             let is_service = key.record.narrowed.is_some();
             let alike = next.now().keys_of(account, user).filter(|known| known.narrowed.is_some() == is_service);
             let (what, max) = if is_service { ("service accounts", SERVICES_MAX) } else { ("access keys", KEYS_MAX) };

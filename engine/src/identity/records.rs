@@ -21,9 +21,11 @@ pub(crate) trait Record: Serialize + DeserializeOwned + Clone + 'static {
     fn name(&self) -> String;
 }
 
-/// The name of something that belongs to an account.
+/// The name of something that belongs to an account. Names that differ in case only are one.
+///
+/// Source: IAM User Guide, *IAM identifiers*, "Friendly names and paths".
 pub(crate) fn within(account: &str, name: &str) -> String {
-    format!("{account}/{name}")
+    format!("{account}/{}", name.to_ascii_lowercase())
 }
 
 /// An account.
@@ -225,6 +227,33 @@ pub struct AccessKey {
     pub description: String,
 }
 
+/// An OpenID Connect provider whose tokens roles of an account may trust.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OidcProvider {
+    /// Its account.
+    pub account: String,
+    /// The issuer, as it was given.
+    pub url: String,
+    /// The issuer without its scheme.
+    pub place: String,
+    /// Audiences that are taken.
+    pub client_ids: Vec<String>,
+    /// What is told of its certificates. Trust comes from the operator's certificates, not from these.
+    pub thumbprints: Vec<String>,
+    /// When it was made, in milliseconds since 1970.
+    pub created_ms: i64,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+impl OidcProvider {
+    /// `arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH`
+    pub fn arn(&self) -> String {
+        naming::arn(&self.account, "oidc-provider", "/", &self.place)
+    }
+}
+
 impl User {
     /// `arn:aws:iam::ACCOUNT:user/PATH/NAME`
     pub fn arn(&self) -> String {
@@ -275,4 +304,5 @@ records! {
     Role, ROLE, "role", |this| within(&this.account, &this.name);
     ManagedPolicy, POLICY, "policy", |this| within(&this.account, &this.name);
     AccessKey, ACCESS_KEY, "access key", |this| this.id.clone();
+    OidcProvider, OIDC_PROVIDER, "OpenID Connect provider", |this| within(&this.account, &this.place);
 }

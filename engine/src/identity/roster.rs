@@ -8,7 +8,7 @@ use kernel::{AccountId, Principal, Timestamp};
 use metadata::DocumentEdit;
 
 use super::compiled::KnownPolicies;
-use super::records::{AccessKey, Account, Group, ManagedPolicy, Record, Role, User, within};
+use super::records::{AccessKey, Account, Group, ManagedPolicy, OidcProvider, Record, Role, User, within};
 use super::{IdentityFault, common_policies};
 use crate::{Engine, Error, Result};
 
@@ -37,6 +37,7 @@ pub(crate) struct Roster {
     pub(crate) roles: Shelf<Role>,
     pub(crate) policies: Shelf<ManagedPolicy>,
     pub(crate) keys: Shelf<AccessKey>,
+    pub(crate) oidc_providers: Shelf<OidcProvider>,
     /// Who signs with what, as far as somebody did.
     principals: Mutex<HashMap<String, SignedIn>>,
     /// What concerns whom, as far as somebody asked for something.
@@ -69,6 +70,7 @@ shelves! {
     Role roles;
     ManagedPolicy policies;
     AccessKey keys;
+    OidcProvider oidc_providers;
 }
 
 impl Roster {
@@ -103,7 +105,11 @@ impl Roster {
     pub(crate) fn keys_of(&self, account: AccountId, user: Option<&str>) -> impl Iterator<Item = &AccessKey> {
         let account = account.to_string();
         let keys = self.keys.values().map(|shelved| &shelved.record);
-        keys.filter(move |key| key.account == account && key.user.as_deref() == user)
+        let is_of = move |key: &&AccessKey| match (&key.user, user) {
+            (Some(owner), Some(user)) => owner.eq_ignore_ascii_case(user),
+            (owner, user) => owner.is_none() && user.is_none(),
+        };
+        keys.filter(move |key| key.account == account && is_of(key))
     }
 
     /// The account with a canonical id.
@@ -141,6 +147,7 @@ impl Roster {
             roles: self.roles.clone(),
             policies: self.policies.clone(),
             keys: self.keys.clone(),
+            oidc_providers: self.oidc_providers.clone(),
             principals: Mutex::default(),
             policies_of: KnownPolicies::default(),
         }
@@ -224,6 +231,7 @@ impl Engine {
             (policy.name(), Arc::new(Shelved { record: policy, bytes: Bytes::new() }))
         }));
         self.read::<AccessKey>(&mut roster).await?;
+        self.read::<OidcProvider>(&mut roster).await?;
         self.identities.replace(roster);
         self.open_session_key().await?;
         self.open_home(canonical_id).await?;

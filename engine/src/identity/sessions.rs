@@ -199,11 +199,18 @@ impl Engine {
             None => None,
         };
         let ask = |action| Ask { identity: Some(assume.role_arn), trust: trust.as_ref(), ..Ask::lake(action) };
-        self.ask(caller, ask(action))?;
+        let mut origin = caller.origin().clone();
+        origin.keys.insert("sts:rolesessionname", assume.session_name.to_owned());
+        let asking = Caller::new(caller.who().clone(), Arc::new(origin));
+        self.ask(&asking, ask(action))?;
         if !assume.tags.is_empty() {
-            self.ask(caller, ask(Action::TagSession))?;
+            self.ask(&asking, ask(Action::TagSession))?;
         }
         let role = found.ok_or_else(|| IdentityFault::missing("role", assume.role_arn))?;
+        if action == Action::AssumeRoleWithWebIdentity && !self.takes_audience(&role.account, &keys) {
+            let reason = "the account's OpenID Connect provider takes no tokens for this audience";
+            return Err(Self::beyond_bounds(caller, action, reason));
+        }
         let is_chained = caller.principal().is_some_and(|caller| caller.kind == PrincipalKind::Role);
         let seconds_max = if is_chained { SESSION_SECONDS_DEFAULT } else { role.session_max_seconds };
         let mut tags = role.tags.clone();

@@ -59,11 +59,7 @@ impl Engine {
         };
         self.change_identities(move |next| {
             next.now().find::<Account>(&user.account)?;
-            // Source: IAM User Guide, *IAM identifiers*: names differ in more than case.
-            if next.now().all_of::<User>(account).any(|known| known.name.eq_ignore_ascii_case(&user.name)) {
-                return Err(IdentityFault::exists("user", &user.name).into());
-            }
-            next.put(user.clone())?;
+            next.add(user.clone(), &user.name)?;
             Ok(user)
         })
         .await
@@ -140,16 +136,13 @@ impl Engine {
         self.permit_identity(caller, Action::UpdateUser, &new.arn())?;
         self.change_identities(|next| {
             let user: User = next.now().of::<User>(account, name)?.clone();
-            let is_another = |known: &User| known.name != user.name && known.name.eq_ignore_ascii_case(&new.name);
-            if next.now().all_of::<User>(account).any(is_another) {
-                return Err(IdentityFault::exists("user", &new.name).into());
-            }
             let keys: Vec<AccessKey> = next.now().keys_of(account, Some(name)).cloned().collect();
             next.remove(&user);
             for key in keys {
                 next.put(AccessKey { user: Some(new.name.clone()), ..key })?;
             }
-            next.put(User { name: new.name, path: new.path, ..user })
+            let shown = new.name.clone();
+            next.add(User { name: new.name, path: new.path, ..user }, &shown)
         })
         .await
     }

@@ -32,6 +32,8 @@ impl DocumentKind {
     pub const POLICY: Self = Self(15);
     /// Access keys.
     pub const ACCESS_KEY: Self = Self(16);
+    /// OpenID Connect providers.
+    pub const OIDC_PROVIDER: Self = Self(17);
     /// Sets of the lake's own policies: which versions there are.
     pub const POLICY_SET: Self = Self(20);
     /// Texts of versions of policy sets.

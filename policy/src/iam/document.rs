@@ -1,9 +1,11 @@
 //! The JSON of a policy document, read to the last word.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::source::PolicyFault;
 
@@ -24,11 +26,31 @@ pub(super) struct Document {
     statement: Statements,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Statements {
-    One(Box<Statement>),
-    Many(Vec<Statement>),
+/// One statement, or a list of them.
+#[derive(Debug)]
+struct Statements(Vec<Statement>);
+
+impl<'de> Deserialize<'de> for Statements {
+    /// Looks which of the two it is before it reads, so that what is wrong inside is named where it is.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Statements;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a statement or a list of statements")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, one: A) -> Result<Statements, A::Error> {
+                Statement::deserialize(MapAccessDeserializer::new(one)).map(|one| Statements(vec![one]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, many: A) -> Result<Statements, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(many)).map(Statements)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// What a statement does.
@@ -143,10 +165,7 @@ impl Document {
     }
 
     pub(super) fn statements(&self) -> &[Statement] {
-        match &self.statement {
-            Statements::One(statement) => std::slice::from_ref(statement),
-            Statements::Many(statements) => statements,
-        }
+        &self.statement.0
     }
 }
 
@@ -161,7 +180,11 @@ pub(super) fn parse(json: &str) -> Result<Document, PolicyFault> {
     }
     let document: Document = match serde_json::from_str(json) {
         Ok(document) => document,
-        Err(error) => return fault(error.line(), error.column(), error.to_string()),
+        Err(error) => {
+            let (line, column, text) = (error.line(), error.column(), error.to_string());
+            let place = format!(" at line {line} column {column}");
+            return fault(line, column, text.strip_suffix(&place).unwrap_or(&text).to_owned());
+        }
     };
     match document.version.as_deref() {
         None | Some("2012-10-17" | "2008-10-17") => {}

@@ -1,6 +1,7 @@
 //! IAM: users, groups, roles, policies and access keys of the caller's account.
 
 mod groups;
+mod oidc_providers;
 mod passwords;
 mod policies;
 mod roles;
@@ -65,6 +66,15 @@ pub(super) async fn answer(action: &str, asked: Asked<'_>) -> Answer {
         "TagRole" => roles::tag(asked).await,
         "UntagRole" => roles::untag(asked).await,
         "ListRoleTags" => roles::list_tags(asked),
+        "CreateOpenIDConnectProvider" => oidc_providers::create(asked).await,
+        "GetOpenIDConnectProvider" => oidc_providers::get(asked),
+        "ListOpenIDConnectProviders" => oidc_providers::list(asked),
+        "DeleteOpenIDConnectProvider" => oidc_providers::delete(asked).await,
+        "AddClientIDToOpenIDConnectProvider" => oidc_providers::set_client_id(asked, true).await,
+        "RemoveClientIDFromOpenIDConnectProvider" => oidc_providers::set_client_id(asked, false).await,
+        "UpdateOpenIDConnectProviderThumbprint" => oidc_providers::update_thumbprints(asked).await,
+        "TagOpenIDConnectProvider" => oidc_providers::tag(asked).await,
+        "UntagOpenIDConnectProvider" => oidc_providers::untag(asked).await,
         "GetAccountSummary" => summary(asked),
         other => policies::answer(other, asked).await,
     }

@@ -63,10 +63,13 @@ impl Node {
     }
 }
 
+/// Operations that answer with a result that holds nothing. Others that have nothing to say have no result.
+const EMPTY_RESULTS: [&str; 1] = ["UpdateRole"];
+
 /// The answer to an operation.
 pub(super) fn answer(action: &str, namespace: &str, result: Vec<Node>, request_id: &str) -> String {
     let mut text = format!("<{action}Response xmlns=\"{namespace}\">");
-    if !result.is_empty() {
+    if !result.is_empty() || EMPTY_RESULTS.contains(&action) {
         let _ = write!(text, "<{action}Result>");
         result.iter().for_each(|node| node.write(&mut text));
         let _ = write!(text, "</{action}Result>");
