@@ -20,9 +20,12 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
-    /// The stretch of `all`, which is ordered by `name`, and the name behind which the rest follows.
-    pub(super) fn of<T>(self, all: Vec<T>, name: impl Fn(&T) -> &str) -> (Vec<T>, Option<String>) {
-        let behind = all.into_iter().filter(|item| self.after.as_deref().is_none_or(|after| name(item) > after));
+    /// The stretch of `all` in the order of `name`, whatever its case, and the name behind which the rest follows.
+    pub(super) fn of<T>(self, mut all: Vec<T>, name: impl Fn(&T) -> &str) -> (Vec<T>, Option<String>) {
+        let place = |item: &T| name(item).to_ascii_lowercase();
+        all.sort_by_cached_key(place);
+        let after = self.after.map(|after| after.to_ascii_lowercase());
+        let behind = all.into_iter().filter(|item| after.as_ref().is_none_or(|after| place(item) > *after));
         let mut page: Vec<T> = behind.take(self.limit + 1).collect();
         let more = page.len() > self.limit;
         page.truncate(self.limit);
@@ -149,6 +152,9 @@ mod tests {
         assert_eq!(stretch(None, 2).of(all(), |item| item), (vec!["a", "b"], Some("b".to_owned())));
         assert_eq!(stretch(Some("b"), 2).of(all(), |item| item), (vec!["c"], None));
         assert_eq!(stretch(None, 3).of(all(), |item| item), (all(), None));
+        let mixed = || vec!["B", "a", "C"];
+        assert_eq!(stretch(None, 2).of(mixed(), |item| item), (vec!["a", "B"], Some("B".to_owned())));
+        assert_eq!(stretch(Some("b"), 2).of(mixed(), |item| item), (vec!["C"], None));
         assert!(read("MaxItems=0").stretch().is_err());
     }
 }

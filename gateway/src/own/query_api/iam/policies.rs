@@ -194,7 +194,6 @@ fn list(mut asked: Asked<'_>) -> Answer {
         policy.path.starts_with(prefix.as_deref().unwrap_or("/"))
             && (*attached > 0 || only_attached.as_deref() != Some("true"))
     });
-    all.sort_by(|(one, _), (next, _)| one.name.cmp(&next.name));
     let (page, next) = stretch.of(all, |(policy, _)| &policy.name);
     let mut nodes = vec![Node::list("Policies", &page, fields)];
     nodes.extend(Node::more(next));
