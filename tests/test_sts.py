@@ -134,12 +134,12 @@ def test_a_session_ends_with_whom_it_is_for(lake, iam, alice, trainer, bucket): 
     as_role.list_objects_v2(Bucket=bucket)
     iam.delete_role_policy(RoleName=role, PolicyName="reading")
     iam.delete_role(RoleName=role)
-    with refused(403, "InvalidToken", "InvalidAccessKeyId", "ExpiredToken", "InvalidClientTokenId"):
+    with refused(400, "InvalidToken"):
         as_role.list_objects_v2(Bucket=bucket)
     # Another role of that name is another role.
     iam.create_role(RoleName=role, AssumeRolePolicyDocument=trusting(alice[0]))
     iam.put_role_policy(RoleName=role, PolicyName="reading", PolicyDocument=document(allow("s3:ListBucket")))
-    with refused(403, "InvalidToken", "InvalidAccessKeyId", "ExpiredToken", "InvalidClientTokenId"):
+    with refused(400, "InvalidToken"):
         as_role.list_objects_v2(Bucket=bucket)
 
 
@@ -150,7 +150,7 @@ def test_tokens_that_are_bent_or_missing_are_refused(lake, alice, trainer, bucke
     other = sts.assume_role(RoleArn=trainer[1], RoleSessionName="s2")["Credentials"]
     bent = one["SessionToken"][:-2] + ("AA" if one["SessionToken"][-2:] != "AA" else "BB")
     for token in (bent, other["SessionToken"], "x", one["SessionToken"] * 9):
-        with refused(403) as caught:
+        with refused(400, "InvalidToken") as caught:
             by(lake, one | {"SessionToken": token}).list_objects_v2(Bucket=bucket)
         assert "root" not in str(caught.value)
     with refused(403):

@@ -25,10 +25,10 @@ const SESSION_KEY_NAME: &str = "current";
 /// Why somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialFault {
-    /// There is no such access key, or it may not be used.
+    /// There is no such access key, or it may not be used, or it is one of temporary keys and came without their token.
     #[error("there is no such access key")]
     Key,
-    /// Temporary keys came without their token, or permanent ones with one, or the token is not theirs.
+    /// Permanent keys came with a token, or temporary ones with another than theirs.
     #[error("the session token does not belong to the access key")]
     Token,
     /// The session is over.
@@ -99,7 +99,7 @@ impl Engine {
             let key = roster.find::<AccessKey>(access_key).ok().filter(|key| key.active).ok_or(CredentialFault::Key)?;
             return Ok(roster.principal(access_key, || Ok::<_, CredentialFault>((of_key(&roster, key)?, None)))?.0);
         }
-        let token = token.ok_or(CredentialFault::Token)?;
+        let token = token.ok_or(CredentialFault::Key)?;
         let (principal, expires) = roster.principal(&format!("{access_key} {token}"), || {
             let key = self.identities.session_key.get().ok_or(CredentialFault::Token)?;
             let opened = key.open(access_key, token).ok_or(CredentialFault::Token)?;
