@@ -240,15 +240,15 @@ def test_variables(owner, bucket):
     everything = statement("Allow", "s3:*", "*")
     alice, bob = new_user(owner, name="alice"), new_user(owner, name="bob")
     own = statement(
-        "Allow", "s3:PutObject", f"arn:aws:s3:::{bucket}/home/${{aws:username}}/*", Principal=root_of(owner)
+        "Allow", "s3:PutObject", f"arn:aws:s3:::{bucket}/of/${{aws:username}}/*", Principal=root_of(owner)
     )
     own["Principal"] = {"AWS": [alice.arn, bob.arn]}
     put(owner, bucket, own)
     for user, another in ((alice, bob), (bob, alice)):
-        assert outcome(user.s3.put_object, Bucket=bucket, Key=f"home/{user.name}/x") == "ok"
-        assert outcome(user.s3.put_object, Bucket=bucket, Key=f"home/{another.name}/x") == DENIED
+        assert outcome(user.s3.put_object, Bucket=bucket, Key=f"of/{user.name}/x") == "ok"
+        assert outcome(user.s3.put_object, Bucket=bucket, Key=f"of/{another.name}/x") == DENIED
     carol = new_user(owner, everything, name="carol")
-    assert outcome(carol.s3.put_object, Bucket=bucket, Key=f"home/{alice.name}/y") == "ok"
+    assert outcome(carol.s3.put_object, Bucket=bucket, Key=f"of/{alice.name}/y") == "ok"
 
 
 def test_everything_but(owner, other, bucket):

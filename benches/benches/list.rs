@@ -92,9 +92,6 @@ impl Lake {
             completes: None,
             annotations: Vec::new(),
             keeps_embargo: None,
-            owner: kernel::AccountId::HOME,
-            acl: None,
-            protection: kernel::Protection::default(),
         };
         self.catalog.put(bucket, put).await.map(drop)
     }
@@ -137,6 +134,9 @@ fn facts(id: VersionId) -> ObjectFacts {
     let piece = Piece { blob, bytes: 4_096, sealed_bytes: 4_112, sealed_crc64: 1, inline: true };
     let key = WrappedKey { master: KeyId::from_bytes([1; 16]), wrapped: vec![2; 61] };
     ObjectFacts {
+        owner: kernel::AccountId::HOME,
+        acl: None,
+        protection: kernel::Protection::default(),
         bytes: 4_096,
         etag: ETag { md5: *id.as_bytes(), parts: None },
         checksum: Checksum {

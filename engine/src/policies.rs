@@ -52,11 +52,13 @@ struct StandingAcl {
     ignore_public: bool,
 }
 
+/// What a bucket's policy says, and the policy.
+type StandingPolicy = (Arc<str>, Arc<Source>);
+
 /// Compiled policies of buckets and objects.
 #[derive(Default)]
 pub(crate) struct BucketPolicies {
-    /// What each bucket's policy says, and the policy.
-    policies: Mutex<HashMap<BucketName, (Arc<str>, Arc<Source>)>>,
+    policies: Mutex<HashMap<BucketName, StandingPolicy>>,
     lists: Kept<StandingAcl>,
 }
 

@@ -153,7 +153,7 @@ impl PolicySets {
 /// The name of a set, if it can be one.
 fn checked_name(name: &str) -> std::result::Result<(), PolicySetFault> {
     let is_first = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let begins_well = name.as_bytes().first().is_some_and(|byte| is_first(byte));
+    let begins_well = name.as_bytes().first().is_some_and(is_first);
     let is_well = name.bytes().all(|byte| is_first(&byte) || matches!(byte, b'.' | b'_' | b'-'));
     if !begins_well || !is_well || name.len() > NAME_CHARS_MAX || RESERVED.contains(&name) {
         return Err(PolicySetFault::Name(name.to_owned()));

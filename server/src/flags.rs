@@ -26,6 +26,7 @@ pub(crate) struct Flags {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub(crate) enum Command {
     /// Serves the lake of a data directory, until SIGTERM or SIGINT.
     ///

@@ -30,7 +30,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("aes-gcm", &["storage"]),
     ("argon2", &["engine"]),
     ("async-trait", &["gateway"]),
-    ("base64", &["gateway", "policy"]),
+    ("base64", &["gateway", "policy", "storage"]),
     // What a policy means, and what a set of them can never let happen.
     ("cedar-policy", &["policy", "prove"]),
     ("cedar-policy-symcc", &["prove"]),
@@ -88,7 +88,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("hex", &["server", "gateway", "signer"]),
     // Secrets.
     ("subtle", &["gateway"]),
-    ("zeroize", &["server", "gateway", "storage", "cli", "outbound"]),
+    ("zeroize", &["server", "gateway", "engine", "storage", "cli", "outbound"]),
 ];
 
 /// Foreign crates that are part of the language here, for every crate but those of [`PURE`].

@@ -176,7 +176,7 @@ impl Condition {
         let found = question.key(&self.key);
         let Operator::Compare { comparison, negated, if_exists, quantifier } = self.operator else {
             let is_missing = found.is_empty();
-            return self.values.iter().any(|value| *value == Value::Truth(is_missing));
+            return self.values.contains(&Value::Truth(is_missing));
         };
         let fits = |text: &str| {
             let one_fits = self.values.iter().any(|value| self.fits(comparison, value, text, question));
