@@ -171,6 +171,14 @@ pub enum CliError {
         /// All of them, as they ended.
         printed: String,
     },
+    /// The audit is not as it was written.
+    #[error("the audit is whole up to entry {until}, and not behind it: {fault}")]
+    AuditFault {
+        /// The last entry that is as it was written.
+        until: u64,
+        /// What is wrong behind it.
+        fault: String,
+    },
     /// What came of it cannot be printed.
     #[error("the result cannot be printed")]
     Output(#[source] std::io::Error),

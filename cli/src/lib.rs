@@ -6,6 +6,7 @@
 //! can, and only with a right to it. The machine itself (environment, clock) is handed in by the program.
 
 mod account;
+mod audit;
 mod bucket;
 mod client;
 mod connection;
@@ -30,6 +31,7 @@ use clap::Subcommand;
 use kernel::Clock;
 
 pub use account::{AccountCommand, AccountFlags};
+pub use audit::{AuditCommand, AuditFlags, QueryFlags};
 pub use bucket::{BucketCommand, BucketFlags, QuotaBounds, QuotaCommand};
 pub use connection::ConnectionFlags;
 pub use error::{CliError, Result};
@@ -69,6 +71,8 @@ pub const VARIABLES: [&str; 15] = [
 pub enum AdminCommand {
     /// Accounts: tenants, each with buckets, users, groups and roles of its own.
     Account(AccountFlags),
+    /// What administrators did and what was refused, in a chain that shows whatever is done to it.
+    Audit(AuditFlags),
     /// Buckets of a running lake: what they hold, and how much they may hold.
     Bucket(BucketFlags),
     /// Groups of users that may do the same.
@@ -111,20 +115,22 @@ impl Surroundings {
 /// # Errors
 /// [`CliError`] says on one line what went wrong and, where there is something to do about it, what.
 pub async fn run(command: AdminCommand, surroundings: &Surroundings, out: &mut (dyn Write + Send)) -> Result<()> {
-    match answer(command, surroundings).await {
+    match answer(command, surroundings, out).await {
         Ok(printed) => print(&printed, out),
         // What did not end well is printed like what did, for programs that look at each line of it.
         Err(CliError::Cases { failed, of, printed }) => {
             print(&printed, out)?;
             Err(CliError::Cases { failed, of, printed })
         }
-        Err(error) => Err(error),
+        Err(error) => readable(Err(error)),
     }
 }
 
-async fn answer(command: AdminCommand, surroundings: &Surroundings) -> Result<String> {
+/// What is to be printed; what is long is printed to `out` as it comes.
+async fn answer(command: AdminCommand, surroundings: &Surroundings, out: &mut (dyn Write + Send)) -> Result<String> {
     match command {
         AdminCommand::Account(flags) => account::run(flags, surroundings).await,
+        AdminCommand::Audit(flags) => audit::run(flags, surroundings, out).await.map(|()| String::new()),
         AdminCommand::Bucket(flags) => bucket::run(flags, surroundings).await,
         AdminCommand::Group(flags) => group::run(flags, surroundings).await,
         AdminCommand::Key(flags) => key::run(flags, surroundings).await,
@@ -136,9 +142,13 @@ async fn answer(command: AdminCommand, surroundings: &Surroundings) -> Result<St
 }
 
 fn print(printed: &str, out: &mut (dyn Write + Send)) -> Result<()> {
-    match out.write_all(printed.as_bytes()).and_then(|()| out.flush()) {
-        // Whoever reads no further, as `head` does, has what it wanted.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(CliError::Output),
+    readable(out.write_all(printed.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output))
+}
+
+/// Whoever reads no further, as `head` does, has what it wanted.
+fn readable(written: Result<()>) -> Result<()> {
+    match written {
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }

@@ -52,7 +52,8 @@ impl Engine {
                 selection: member.selection,
                 condition: Default::default(),
             };
-            async move { engine.open_member(&caller, get).await }
+            let attempt = engine.attempt();
+            async move { engine.attend_one(&attempt, &caller, engine.open_member(&caller, get)).await }
         });
         Ok(opened.buffered(AT_ONCE).then(|opened| async move { opened?.take_turn().await }).boxed())
     }

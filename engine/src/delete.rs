@@ -61,7 +61,10 @@ impl Engine {
 
     /// Deletes many, each for itself; the answers are in the order of the questions.
     pub async fn delete_objects(&self, caller: &Caller, deletes: Vec<DeleteObject>) -> Vec<Result<Deleted>> {
-        let each = deletes.into_iter().map(|delete| self.delete_object(caller, delete));
+        let each = deletes.into_iter().map(|delete| {
+            let attempt = self.attempt();
+            async move { self.attend_one(&attempt, caller, self.delete_object(caller, delete)).await }
+        });
         stream::iter(each).buffered(CONCURRENT_MAX).collect().await
     }
 }

@@ -32,7 +32,9 @@ use kernel::{AccountId, Caller};
 use policy::{Action, PolicyHash, Refusal};
 use storage::SessionKey;
 
+pub(crate) use accounts::hex;
 pub use credentials::{CredentialFault, Outside};
+pub(crate) use keys::unhex;
 pub use keys::{NewAccessKey, NewKey};
 pub use oidc_providers::NewOidcProvider;
 pub use policies::{Holder, PolicyPlace};
@@ -44,7 +46,6 @@ pub use sessions::{AssumeRole, Assumed, Session, SessionBounds};
 
 use crate::leave::Ask;
 use crate::{Engine, Error, Result};
-pub(crate) use accounts::hex;
 pub(crate) use compiled::CallerPolicies;
 use compiled::Compiled;
 pub(crate) use credentials::{outside_principal, root_principal, user_principal};

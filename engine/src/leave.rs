@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use policy::{Action, BucketView, Group, Judge, ObjectView, Permit, Policies, Question, Refusal, Source, VersionView};
 
+use crate::audit;
 use crate::facts::BucketFacts;
 use crate::identity::CallerPolicies;
 use crate::policy_sets::Snapshot;
@@ -109,14 +110,20 @@ fn is_bound(caller: &Caller) -> bool {
 }
 
 impl Engine {
-    /// Asks for leave.
+    /// Asks for leave. The audit hears of it.
     pub(crate) fn ask(&self, caller: &Caller, ask: Ask<'_>) -> Result<Permit> {
+        let answer = self.decide(caller, &ask);
+        audit::note_answer(self.audit.settings.level, caller, &ask, &answer);
+        answer
+    }
+
+    fn decide(&self, caller: &Caller, ask: &Ask<'_>) -> Result<Permit> {
         let sets = self.policy_sets.snapshot();
         let lake = if is_bound(caller) { sets.sources()? } else { &[] };
         let moment = Moment { judge: &self.judge, lake, now: self.time.opening() };
-        let decided = self.judged(caller, ask, moment, |judge, question, policies| judge.decide(question, policies))?;
-        Ok(decided
-            .map_err(|refusal| Refusal { is_told: self.may_be_told(caller, &ask, &sets, &refusal), ..refusal })?)
+        let decided =
+            self.judged(caller, *ask, moment, |judge, question, policies| judge.decide(question, policies))?;
+        Ok(decided.map_err(|refusal| Refusal { is_told: self.may_be_told(caller, ask, &sets, &refusal), ..refusal })?)
     }
 
     /// Whether a caller may know why it is refused: where policy sets alone forbid it, and they tell it nothing of an object

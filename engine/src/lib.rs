@@ -11,6 +11,7 @@
 
 mod annotations;
 mod as_of;
+mod audit;
 mod background;
 mod batch;
 mod bucket;
@@ -53,6 +54,10 @@ pub use annotations::{
     AnnotationPage, AnnotationPlace, AnnotationRead, AnnotationWritten, ListAnnotations, PutAnnotation,
     RemoveAnnotation,
 };
+pub use audit::{
+    Attempt, AuditEntry, AuditFilter, AuditKind, AuditLevel, AuditLine, AuditOutcome, AuditPage, AuditPlace,
+    AuditSettings, AuditTrim, AuditVerified, ChangedRow, Ending, note_access_key, note_reason,
+};
 pub use background::{Background, Progress};
 pub use bucket_policy::PutBucketPolicy;
 pub use cors::{CorsAnswer, CorsRequest, CorsVerdict};
@@ -81,6 +86,7 @@ pub use sweep::{Sweep, SweepSettings};
 pub use trusted_time::{TimeHold, TimeKeeper, TimeReading, TimeTrust};
 pub use website::{Redirect, Step, Target, Visit, WebsiteRoutes};
 
+use audit::Audit;
 use facts::BucketFacts;
 use identity::Identities;
 use policies::BucketPolicies;
@@ -98,6 +104,8 @@ pub struct EngineSettings {
     pub part_bytes_min: u64,
     /// Whom the lake believes the time.
     pub time_trust: TimeTrust,
+    /// What goes into the audit, and how long it stays.
+    pub audit: AuditSettings,
 }
 
 impl EngineSettings {
@@ -107,6 +115,7 @@ impl EngineSettings {
         body_bytes_max: 5 << 30,
         part_bytes_min: 5 << 20,
         time_trust: TimeTrust::Guarded,
+        audit: AuditSettings::DEFAULT,
     };
 }
 
@@ -140,16 +149,18 @@ pub struct Engine {
     batch_room: Arc<Semaphore>,
     judge: Judge,
     bucket_policies: BucketPolicies,
-    time: TrustedTime,
+    time: Arc<TrustedTime>,
     identities: Identities,
     policy_sets: PolicySets,
+    audit: Audit,
 }
 
 impl Engine {
     /// Puts an engine together.
     pub fn new(parts: EngineParts) -> Arc<Self> {
         let EngineParts { catalog, blobs, home, clock, entropy, region, settings } = parts;
-        let time = TrustedTime::new(Arc::clone(&clock), settings.time_trust);
+        let time = Arc::new(TrustedTime::new(Arc::clone(&clock), settings.time_trust));
+        let audit = Audit::new(settings.audit, &clock);
         Arc::new(Self {
             catalog,
             blobs,
@@ -164,6 +175,7 @@ impl Engine {
             time,
             identities: Identities::new(),
             policy_sets: PolicySets::new(),
+            audit,
         })
     }
 

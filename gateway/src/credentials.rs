@@ -71,12 +71,15 @@ impl KeyRing {
     /// The secret that belongs to an access key.
     pub(crate) fn secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
         if self.is_root(access_key) {
+            engine::note_access_key(access_key);
             return Ok(SecretKey::from(self.root.secret_key.0.as_str()));
         }
         let secret = match &self.engine {
             Some(engine) => engine.secret_of(access_key).map_err(|error| S3Error::from(Failure::from(error)))?,
             None => None,
         };
+        // A key that is not known may be anything, a secret in the wrong place included: the audit does not hear of it.
+        secret.iter().for_each(|_| engine::note_access_key(access_key));
         secret.map(|secret| SecretKey::from(secret.as_str())).ok_or_else(|| s3_error!(InvalidAccessKeyId))
     }
 

@@ -4,6 +4,7 @@
 //! there is room; then it goes to s3s with its body under watch. On the way out the answer is given the request's name,
 //! errors that s3s made of a failed body are put right, and the request is counted and logged when its last byte is gone.
 
+mod audit;
 mod aws_chunked;
 pub(crate) mod body;
 pub(crate) mod body_fault;
@@ -26,6 +27,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use engine::Engine;
 use futures::future::BoxFuture;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, RETRY_AFTER, SERVER};
 use http::request::Parts;
@@ -90,6 +92,8 @@ pub(crate) struct FrontParts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) meters: Arc<GatewayMeters>,
+    /// Who writes the audit; none in tests that have no lake.
+    pub(crate) auditor: Option<Arc<Engine>>,
 }
 
 /// The doorman.
@@ -177,10 +181,13 @@ impl Front {
         // From here on, a body that is not read to its end is noticed.
         let body = RequestBody::new(body, self.watch.clone(), Arc::clone(&trace), Arc::clone(&peer.activity));
         let crossing = Crossing::of(&parts, place.as_ref().ok(), &self.parts.cors).await;
-        let mut response = match self.handle(Asked { parts, place, body }, peer, &trace, &mut closing).await {
-            Ok(response) => response,
-            Err(refusal) => refusal.into_response(&trace, &resource),
-        };
+        let handled = self.audited(
+            &trace,
+            peer,
+            &resource,
+            self.handle(Asked { parts, place, body }, peer, &trace, &mut closing),
+        );
+        let mut response = handled.await;
         self.dress(&mut response, &trace, &resource, &method);
         if is_error(response.status()) {
             match dialect {

@@ -127,7 +127,9 @@ impl Gateway {
         let edge = Edge { keys: &keys, limits: &parts.limits, virtual_hosts: &virtual_hosts };
         let service = s3_service(face, Some(desk), &edge);
         let engine = parts.engine;
+        let auditor = Some(Arc::clone(&engine));
         let front = Front::new(FrontParts {
+            auditor,
             inner: Box::new(move |request| {
                 let service = service.clone();
                 Box::pin(async move { service.call(request).await })

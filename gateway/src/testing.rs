@@ -69,6 +69,7 @@ impl Entropy for Counting {
 /// A doorman before `inner`, with the base domain `lake.example`.
 pub(crate) fn front(inner: Inner, limits: Limits) -> Arc<Front> {
     Arc::new(Front::new(FrontParts {
+        auditor: None,
         inner,
         lake: LakeFacts {
             metrics: Arc::new(|| "lake_up 1\n".into()),

@@ -14,7 +14,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::{EngineSettings, HistorySettings, StaleUploadSettings, SweepSettings, TimeTrust};
+use engine::{
+    AuditLevel, AuditSettings, EngineSettings, HistorySettings, StaleUploadSettings, SweepSettings, TimeTrust,
+};
 use gateway::Limits;
 use kernel::Region;
 use zeroize::Zeroizing;
@@ -143,6 +145,15 @@ impl Settings {
                 time_trust: match raw.choice("trusted_time")? {
                     "system" => TimeTrust::System,
                     _ => TimeTrust::Guarded,
+                },
+                audit: AuditSettings {
+                    level: match raw.choice("audit.record")? {
+                        "changes" => AuditLevel::Changes,
+                        "accesses" => AuditLevel::Accesses,
+                        _ => AuditLevel::Refusals,
+                    },
+                    keep_days: u32::try_from(raw.number("audit.keep_days")?).unwrap_or(u32::MAX),
+                    bytes_max: raw.number("audit.bytes_max")?,
                 },
             },
             sweep: SweepSettings { delay: raw.millis("sweep.delay_ms")?, batch: raw.count("sweep.batch")? },

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use engine::{Background, Engine, EngineParts, History, Progress, StaleUploads, Sweep, TimeKeeper};
+use engine::{AuditTrim, Background, Engine, EngineParts, History, Progress, StaleUploads, Sweep, TimeKeeper};
 use gateway::{Gateway, GatewayParts, RootCredentials, Secret, Tls, TlsFiles};
 use kernel::{Clock, Entropy, SiteName};
 use metadata::rocks::{RocksMap, RocksSettings};
@@ -193,6 +193,7 @@ impl Lake {
         let sweep = Sweep::new(Arc::clone(&engine), settings.sweep);
         let stale_uploads = StaleUploads::new(Arc::clone(&engine), settings.stale_uploads);
         let time = TimeKeeper::new(Arc::clone(&engine));
+        let audit = AuditTrim::new(Arc::clone(&engine));
         let history = History::new(Arc::clone(&engine), settings.history);
         let idle = settings.sweep_idle;
         let mut background = vec![
@@ -200,6 +201,7 @@ impl Lake {
             ambient::spawn(work_until_stopped(stale_uploads, Arc::clone(&clock), idle, stopped.clone())),
             ambient::spawn(work_until_stopped(history, Arc::clone(&clock), idle, stopped.clone())),
             ambient::spawn(work_until_stopped(time, Arc::clone(&clock), TIME_PAUSE, stopped.clone())),
+            ambient::spawn(work_until_stopped(audit, Arc::clone(&clock), AUDIT_PAUSE, stopped.clone())),
             ambient::spawn(logins::refresh_until_stopped(Arc::clone(&providers), Arc::clone(&clock), stopped.clone())),
             ambient::spawn(reclaim_until_stopped(Arc::clone(&map), Arc::clone(&clock), stopped)),
         ];
@@ -293,6 +295,8 @@ fn readiness(is_draining: Arc<AtomicBool>, map: Arc<RocksMap>) -> Arc<dyn Fn() -
     })
 }
 
+/// How often what the audit counts is written.
+const AUDIT_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 /// How often the time is looked at.
 const TIME_PAUSE: std::time::Duration = std::time::Duration::from_secs(10);
 

@@ -179,7 +179,7 @@ pub(super) fn wrapped_key(master: &str, wrapped: &str) -> Option<WrappedKey> {
     Some(WrappedKey { master: KeyId::try_from(&master[..]).ok()?, wrapped: unhex(wrapped)? })
 }
 
-pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2);
     pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }

@@ -16,6 +16,7 @@ use super::credentials::{CredentialFault, Outside, outside_principal, root_princ
 use super::records::{Account, ManagedPolicy, Role, User, account_id, within};
 use super::roster::Roster;
 use super::{IdentityFault, naming, users};
+use crate::audit;
 use crate::leave::Ask;
 use crate::{Engine, Error, Result};
 
@@ -357,6 +358,8 @@ impl Engine {
         let bytes = serde_json::to_vec(&carried).map_err(|_| Error::Bug("a session that is no JSON"))?;
         let access_key = naming::unique_id(&*self.entropy, "ASIA");
         let token = Zeroizing::new(key.seal(&*self.entropy, &access_key, &bytes));
+        let whom = carried.principal(&self.identities.roster()).map(|principal| principal.arn);
+        audit::note_session(&access_key, whom.unwrap_or_default());
         Ok(Session { secret: key.secret_of(&access_key), token, access_key, expires })
     }
 }

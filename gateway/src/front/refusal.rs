@@ -101,7 +101,7 @@ pub(crate) fn name_request(response: &mut Response<Body>, trace: &RequestTrace, 
 }
 
 /// The code and the message of an error that stands there as XML.
-fn told(body: &Body) -> Option<(String, String)> {
+pub(crate) fn told(body: &Body) -> Option<(String, String)> {
     let body = body.bytes().filter(|body| !body.is_empty())?;
     let xml = std::str::from_utf8(&body).ok()?;
     let text = |name: &str| {

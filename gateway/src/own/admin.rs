@@ -9,6 +9,7 @@
 //! table.
 
 mod accounts;
+mod audit;
 mod buckets;
 mod keys;
 mod policies;
@@ -128,6 +129,30 @@ const ROUTES: &[Route] = &[
         query: &[],
         takes_document: false,
         answer: |asked| Box::pin(time::confirm(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "audit",
+        operation: "ListAudit",
+        query: &audit::PAGE_QUERY,
+        takes_document: false,
+        answer: |asked| Box::pin(audit::page(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "audit/export",
+        operation: "ExportAudit",
+        query: &audit::EXPORT_QUERY,
+        takes_document: false,
+        answer: |asked| Box::pin(audit::export(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "audit/verify",
+        operation: "VerifyAudit",
+        query: &audit::VERIFY_QUERY,
+        takes_document: false,
+        answer: |asked| Box::pin(audit::verify(asked)),
     },
     Route {
         method: Method::GET,
@@ -453,7 +478,7 @@ const ROUTES: &[Route] = &[
 
 /// A request as its route sees it.
 struct Asked<'a> {
-    engine: &'a Engine,
+    engine: &'a Arc<Engine>,
     caller: &'a Caller,
     /// What stood for the `{…}` of the path, decoded.
     segments: Vec<String>,
@@ -489,6 +514,8 @@ impl Asked<'_> {
 enum Told {
     /// A document, in JSON.
     Document(Bytes),
+    /// Lines, each a document in JSON, which come as they are read.
+    Lines(Body),
     /// It is done, and there is nothing to say.
     Done,
 }
@@ -545,13 +572,14 @@ pub(crate) async fn answer(engine: &Arc<Engine>, request: S3Request<Body>) -> Re
     };
     let caller = extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous);
     let told = (route.answer)(Asked { engine, caller: &caller, segments, query, document }).await?;
-    let (status, body) = match told {
-        Told::Document(json) => (StatusCode::OK, Body::from(json)),
-        Told::Done => (StatusCode::NO_CONTENT, Body::empty()),
+    let (status, kind, body) = match told {
+        Told::Document(json) => (StatusCode::OK, Some("application/json"), Body::from(json)),
+        Told::Lines(lines) => (StatusCode::OK, Some("application/x-ndjson"), lines),
+        Told::Done => (StatusCode::NO_CONTENT, None, Body::empty()),
     };
     let mut response = S3Response::with_status(body, status);
-    if status == StatusCode::OK {
-        response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(kind) = kind {
+        response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     }
     response.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

@@ -94,6 +94,7 @@ impl Catalog {
                     ChainFault::Missing(next)
                 })
             }
+            true if read == 0 && until.number > head.number => Some(ChainFault::Missing(until.number)),
             true if self.audit_ends().await?.1.number < until.number => Some(ChainFault::Head(head.number)),
             true if until.number == head.number && until.hash != head.hash => Some(ChainFault::Head(head.number)),
             _ => None,
@@ -176,6 +177,9 @@ mod tests {
             }
         }
         assert_eq!((pieces, until.map(|place| place.number)), (3, Some(25)));
+        let (_, cut) = catalog_of(24).await;
+        let verified = cut.verify_audit(until, 10).await.expect("read");
+        assert_eq!(verified.fault, Some(ChainFault::Missing(25)), "whoever noted the end sees that it is gone");
     }
 
     #[tokio::test]

@@ -184,6 +184,25 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "When an embargo ends: by the clock that counts since boot, disciplined by the wall clock; or by the wall clock, \
          whatever it says.",
     ),
+    setting(
+        "audit.record",
+        "refusals",
+        Allowed::Choice(&["changes", "refusals", "accesses"]),
+        "What goes into the audit: what administrators do; and what is refused; and every other request.",
+    ),
+    number(
+        "audit.keep_days",
+        "400",
+        0..=36_500,
+        "Days after which entries of the audit are trimmed; 0 for never. The chain goes on to be verified from the last one \
+         that was.",
+    ),
+    number(
+        "audit.bytes_max",
+        "17179869184",
+        0..=1024 * GIB,
+        "Bytes of entries beyond which the oldest are trimmed, however young; 0 for no bound.",
+    ),
     number("sweep.delay_ms", "600000", 0..=30 * DAY_MS, "How long a blob stays that nothing refers to any more."),
     number("sweep.batch", "256", 1..=10_000, "Rows, blobs or uploads that one step of the sweep looks at."),
     number("sweep.idle_ms", "10000", 10..=DAY_MS, "How long the sweep rests when it finds nothing."),
