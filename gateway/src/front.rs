@@ -60,8 +60,8 @@ use trace::{RequestTrace, Resolved};
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) activity: Arc<Activity>,
-    /// Whether it came over TLS.
-    pub(crate) is_secure: bool,
+    /// The version of TLS that it came over: `1.2`, `1.3`; none where it came in the clear.
+    pub(crate) tls: Option<&'static str>,
     /// The certificate that the client has shown.
     pub(crate) certificate: Option<Arc<ClientCertificate>>,
 }
@@ -239,7 +239,7 @@ impl Front {
         }
         if let Place::Website(bucket) = place {
             let host = head::host(&parts)?.to_owned();
-            parts.extensions.insert(Claim::Website(WebsiteVisit { bucket, host, is_secure: peer.is_secure }));
+            parts.extensions.insert(Claim::Website(WebsiteVisit { bucket, host, is_secure: peer.tls.is_some() }));
         }
         if head::must_be_measured(&parts, payload) && body.size_hint().exact().is_none() {
             let bytes = body.measure().await.map_err(|kind| {
@@ -252,7 +252,7 @@ impl Front {
             self.hash_form(&mut parts, &mut body, trace).await?;
         }
         body.expect(payload, &parts);
-        parts.extensions.insert(From { address: peer.address.ip(), is_secure: peer.is_secure });
+        parts.extensions.insert(From { address: peer.address.ip(), tls: peer.tls });
         parts.extensions.insert(Arc::clone(trace));
         if let Some(certificate) = &peer.certificate {
             parts.extensions.insert(Arc::clone(certificate));
@@ -359,7 +359,7 @@ impl Front {
     fn judge(&self, mut parts: Parts, place: &Place, body_is_empty: bool, peer: &Peer) -> Result<Entering, Refusal> {
         let judged = head::judge(&mut parts, body_is_empty, &self.parts.region, &self.parts.limits)?;
         if judged.mechanism == Mechanism::Form {
-            form::claim(&mut parts, place, peer.is_secure, judged.payload)?;
+            form::claim(&mut parts, place, peer.tls.is_some(), judged.payload)?;
         }
         let shown = match judged.mechanism {
             Mechanism::Bearer => mechanism::take_token(&mut parts).map(Shown::Token),

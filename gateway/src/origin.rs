@@ -16,13 +16,16 @@ const PURPOSE: &str = "x-lake-purpose";
 /// Headers that condition keys stand for, in their order.
 ///
 /// Source: Service Authorization Reference, *Condition keys for Amazon S3*.
-const HEADERS: [(&str, &str); 18] = [
+const HEADERS: [(&str, &str); 21] = [
     ("content-length", "content-length"),
+    ("if-match", "s3:if-match"),
+    ("if-none-match", "s3:if-none-match"),
     ("referer", "aws:referer"),
     ("user-agent", "aws:useragent"),
     ("x-amz-acl", "s3:x-amz-acl"),
     ("x-amz-content-sha256", "s3:x-amz-content-sha256"),
     ("x-amz-copy-source", "s3:x-amz-copy-source"),
+    ("x-amz-date", SIGNED_AT),
     ("x-amz-grant-full-control", "s3:x-amz-grant-full-control"),
     ("x-amz-grant-read", "s3:x-amz-grant-read"),
     ("x-amz-grant-read-acp", "s3:x-amz-grant-read-acp"),
@@ -38,11 +41,12 @@ const HEADERS: [(&str, &str); 18] = [
 ];
 
 /// Parameters that condition keys stand for.
-const PARAMETERS: [(&str, &str); 4] = [
-    ("s3:prefix", "prefix"),
-    ("s3:delimiter", "delimiter"),
-    ("s3:max-keys", "max-keys"),
-    ("s3:versionid", "versionId"),
+const PARAMETERS: [(&str, &str); 5] = [
+    ("delimiter", "s3:delimiter"),
+    ("max-keys", "s3:max-keys"),
+    ("prefix", "s3:prefix"),
+    ("versionId", "s3:versionid"),
+    ("X-Amz-Date", SIGNED_AT),
 ];
 
 /// Where a request comes from.
@@ -50,47 +54,113 @@ const PARAMETERS: [(&str, &str); 4] = [
 pub(crate) struct From {
     /// The address at the other end of the connection.
     pub(crate) address: IpAddr,
-    /// Whether it came over TLS.
-    pub(crate) is_secure: bool,
+    /// The version of TLS that it came over: `1.2`, `1.3`; none where it came in the clear.
+    pub(crate) tls: Option<&'static str>,
 }
+
+/// Condition keys by name.
+type Keys = BTreeMap<&'static str, String>;
 
 /// The origin of a request with this head.
 pub(crate) fn origin(headers: &HeaderMap, uri_query: Option<&str>, from: From, request_id: &str) -> Origin {
-    let mut keys: BTreeMap<&'static str, String> = BTreeMap::new();
-    let mut purpose = None;
+    let (mut keys, mut purpose) = (Keys::new(), None);
     // A request has fewer headers than there are keys. Of a header that comes twice the first counts.
     for (name, value) in headers {
         let Ok(value) = value.to_str() else { continue };
         if name == PURPOSE {
             purpose.get_or_insert_with(|| value.to_owned());
         } else if let Ok(at) = HEADERS.binary_search_by(|(known, _)| known.cmp(&name.as_str())) {
-            keys.extend(
-                HEADERS.get(at).map(|(_, key)| (*key, value.to_owned())).filter(|(key, _)| !keys.contains_key(key)),
-            );
+            HEADERS.get(at).into_iter().for_each(|(_, key)| note(&mut keys, key, value));
         }
     }
-    for (key, name) in PARAMETERS {
-        let mut given = query::pairs(uri_query).filter(|(given, _)| given == name).map(|(_, value)| value);
-        keys.extend(given.next().map(|value| (key, value.into_owned())));
+    let (mut is_presigned, mut is_of_upload) = (false, false);
+    for (name, value) in query::pairs(uri_query) {
+        is_presigned |= name == "X-Amz-Signature";
+        is_of_upload |= matches!(&*name, "uploads" | "partNumber");
+        if let Some((_, key)) = PARAMETERS.into_iter().find(|(known, _)| *known == name) {
+            note(&mut keys, key, &value);
+        }
     }
-    let kind = match () {
-        () if headers.contains_key(AUTHORIZATION) => Some("REST-HEADER"),
-        () if query::has(uri_query, "X-Amz-Signature") => Some("REST-QUERY-STRING"),
-        () => None,
-    };
-    if let Some(kind) = kind {
-        keys.insert("s3:signatureversion", ALGORITHM.to_owned());
-        keys.insert("s3:authtype", kind.to_owned());
+    if is_of_upload {
+        note(&mut keys, "s3:objectcreationoperation", "false");
+    }
+    if let Some(tls) = from.tls {
+        note(&mut keys, "s3:tlsversion", tls);
+    }
+    let is_signed = headers.get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(ALGORITHM.as_bytes()));
+    if is_signed {
+        sign(&mut keys, "REST-HEADER");
+    } else if is_presigned {
+        // What a presigned URL signs of the body, unless a header says otherwise.
+        note(&mut keys, "s3:x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+        sign(&mut keys, "REST-QUERY-STRING");
     }
     Origin { purpose, keys, ..bare(from, request_id) }
+}
+
+/// The origin of a form whose fields are signed; its head is not.
+pub(crate) fn of_form(origin: &Origin, signed_at: Option<&str>) -> Origin {
+    let mut origin = origin.clone();
+    signed_at.into_iter().for_each(|at| note(&mut origin.keys, SIGNED_AT, at));
+    sign(&mut origin.keys, "POST");
+    origin
+}
+
+/// When a request says it was signed, from which the age of its signature follows.
+const SIGNED_AT: &str = "x-amz-date";
+
+/// What comes twice counts as it came first.
+fn note(keys: &mut Keys, key: &'static str, value: &str) {
+    keys.entry(key).or_insert_with(|| value.to_owned());
+}
+
+fn sign(keys: &mut Keys, kind: &str) {
+    keys.insert("s3:signatureversion", ALGORITHM.to_owned());
+    keys.insert("s3:authtype", kind.to_owned());
 }
 
 /// The origin of a request of somebody whom no policy binds: what the audit asks for.
 pub(crate) fn bare(from: From, request_id: &str) -> Origin {
     Origin {
         source_ip: Some(from.address),
-        secure_transport: from.is_secure,
+        secure_transport: from.tls.is_some(),
         request_id: request_id.to_owned(),
         ..Origin::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_stand_in_their_order() {
+        assert!(HEADERS.is_sorted_by_key(|(name, _)| *name));
+    }
+
+    #[test]
+    fn what_comes_first_counts() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("x-amz-acl", "private"), ("x-amz-acl", "public-read"), ("if-match", "x")] {
+            headers.append(name, value.parse().expect("a value"));
+        }
+        let from = From { address: IpAddr::from([192, 0, 2, 1]), tls: Some("1.3") };
+        let query = Some("prefix=a&prefix=b&uploads&X-Amz-Signature=00&X-Amz-Date=20261121T000000Z");
+        let origin = origin(&headers, query, from, "id");
+        for (key, expected) in [
+            ("s3:x-amz-acl", Some("private")),
+            ("s3:if-match", Some("x")),
+            ("s3:prefix", Some("a")),
+            ("s3:objectcreationoperation", Some("false")),
+            ("s3:tlsversion", Some("1.3")),
+            ("s3:authtype", Some("REST-QUERY-STRING")),
+            ("s3:x-amz-content-sha256", Some("UNSIGNED-PAYLOAD")),
+            ("x-amz-date", Some("20261121T000000Z")),
+            ("s3:delimiter", None),
+        ] {
+            assert_eq!(origin.keys.get(key).map(String::as_str), expected, "{key}");
+        }
+        assert!(origin.secure_transport);
+        assert_eq!(of_form(&origin, None).keys.get("s3:authtype").map(String::as_str), Some("POST"));
     }
 }

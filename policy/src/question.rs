@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use kernel::{
-    AccountId, BucketName, Caller, ObjectFacts, ObjectKey, Origin, PrincipalKind, Protection, PublicAccessBlock,
-    RetentionMode, Sequence, Tags, Timestamp, VersionName, Who,
+    AccountId, AuthMethod, BucketName, Caller, ObjectFacts, ObjectKey, Origin, PrincipalKind, Protection,
+    PublicAccessBlock, RetentionMode, Sequence, Tags, Timestamp, VersionName, Who,
 };
 
-use crate::action::{Action, Resource};
+use crate::action::{Action, Group, Resource};
+use crate::iam::condition::instant;
 use crate::judge::owner;
 use crate::source::Source;
 
@@ -155,8 +156,40 @@ impl<'a> Question<'a> {
 
     /// What a request or the credentials it came with bring along.
     fn brought(&self, name: &str) -> Option<Cow<'_, str>> {
+        if !self.concerns(name) {
+            return None;
+        }
         let of_caller = || self.caller.principal().and_then(|principal| principal.keys.get(name));
-        self.origin().keys.get(name).or_else(of_caller).map(|value| Cow::Borrowed(value.as_str()))
+        let head = &self.origin().keys;
+        if let Some(value) = head.get(name).or_else(of_caller) {
+            return Some(Cow::Borrowed(value));
+        }
+        match name {
+            "s3:signatureage" => {
+                let signed = chrono::NaiveDateTime::parse_from_str(head.get(SIGNED_AT)?, "%Y%m%dT%H%M%SZ").ok()?;
+                let age = self.now.as_millis().saturating_sub(signed.and_utc().timestamp_millis());
+                Some(Cow::Owned(age.max(0).to_string()))
+            }
+            "s3:objectcreationoperation" => Some(Cow::Borrowed("true")),
+            _ => None,
+        }
+    }
+
+    /// Whether a request for this action has a key at all. A header or a parameter that means nothing to an operation is no
+    /// key of it: else whoever adds one to a request could let themselves in by a condition that is about other operations.
+    ///
+    /// Source: Service Authorization Reference, *Actions, resources, and condition keys for Amazon S3*, by actions.
+    fn concerns(&self, name: &str) -> bool {
+        let (group, resource) = (self.action.group(), self.action.resource());
+        match name {
+            "s3:prefix" | "s3:delimiter" | "s3:max-keys" => group == Group::List && resource == Resource::Bucket,
+            "s3:versionid" => resource == Resource::Object,
+            "s3:if-match" | "s3:if-none-match" => group == Group::Write && resource == Resource::Object,
+            "s3:objectcreationoperation" => self.action == Action::PutObject,
+            "s3:x-amz-content-sha256" => true,
+            _ if name.starts_with("s3:x-amz-") => matches!(group, Group::Write | Group::Manage),
+            _ => true,
+        }
     }
 
     /// What is known of who asks.
@@ -176,6 +209,14 @@ impl<'a> Question<'a> {
             "aws:username" if kind == Some(PrincipalKind::User) => Some(Cow::Borrowed(&principal?.name)),
             "aws:principalarn" => Some(Cow::Borrowed(&principal?.policy_arn)),
             "aws:principalaccount" => Some(Cow::Owned(principal?.account.to_string())),
+            // Temporary keys say when they were made and that no second factor was shown; permanent ones say neither.
+            "aws:multifactorauthpresent" => {
+                (principal?.method == AuthMethod::Session).then_some(Cow::Borrowed("false"))
+            }
+            "aws:tokenissuetime" => {
+                let at = instant(principal?.keys.get(name)?)?;
+                Some(Cow::Owned(rfc3339(Timestamp::from_millis(at))))
+            }
             _ => {
                 let tag = name.strip_prefix("aws:principaltag/")?;
                 let mut tags = principal?.tags.iter();
@@ -219,6 +260,9 @@ impl<'a> Question<'a> {
         tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag)).map(|(_, value)| Cow::Borrowed(value))
     }
 }
+
+/// When a request says it was signed, as its head has it: no key of its own.
+const SIGNED_AT: &str = "x-amz-date";
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 

@@ -24,6 +24,8 @@ struct Case {
     block: PublicAccessBlock,
     protection: Protection,
     identity: Option<&'static str>,
+    /// The tags that the request sets.
+    sets: Option<Tags>,
 }
 
 impl Case {
@@ -40,6 +42,7 @@ impl Case {
             block: PublicAccessBlock::default(),
             protection: Protection::default(),
             identity: None,
+            sets: None,
         }
     }
 
@@ -91,7 +94,7 @@ impl Case {
             bucket,
             object,
             identity: self.identity,
-            tags: None,
+            tags: self.sets.as_ref(),
             protection: None,
             now: self.now,
         };
@@ -244,8 +247,10 @@ fn cedar_is_validated_and_named_by_its_place() {
     assert!(Case::new().anonymous(Action::GetObject, &[Arc::new(good.expect("good"))]));
     let fault = Source::cedar("lake", "permit (principal,\n  acton, resource);").expect_err("no such word");
     assert!(matches!(fault, PolicyFault::Syntax { line: 2, column: 3, .. }), "{fault:?}");
+    let twice = "@id(\"a\") permit (principal, action, resource);\n@id(\"a\") forbid (principal, action, resource);";
+    let fault = Source::cedar("lake", twice).expect_err("two of one name");
+    assert!(matches!(fault, PolicyFault::Syntax { line: 2, column: 1, .. }), "{fault:?}");
     for bad in [
-        r#"@id("a") permit (principal, action, resource); @id("a") forbid (principal, action, resource);"#,
         "permit (principal == ?principal, action, resource);",
         r#"forbid (principal, action == Lake::Action::"s3:GetObject", resource) when { resource.nothing };"#,
     ] {

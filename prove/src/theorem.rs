@@ -92,10 +92,10 @@ pub(crate) const ASSUMPTIONS: [(&str, &str); 2] = [
         "every date lies in the years 1970 to 9999",
         r#"@id("assumed.now")
            forbid (principal, action, resource)
-           unless { context.now >= datetime("1970-01-01") && context.now <= datetime("9999-12-31") };
+           unless { context.now >= datetime("1970-01-01") && context.now <= datetime("9999-12-31T23:59:59.999Z") };
            @id("assumed.created")
            forbid (principal, action, resource is Lake::Object)
-           unless { resource.createdAt >= datetime("1970-01-01") && resource.createdAt <= datetime("9999-12-31") };"#,
+           unless { resource.createdAt >= datetime("1970-01-01") && resource.createdAt <= datetime("9999-12-31T23:59:59.999Z") };"#,
     ),
     (
         "a plan counts from 0 to 1000 replicas of each kind",

@@ -90,6 +90,9 @@ pub(super) struct Carried {
     of: For,
     account: String,
     pub(super) expires_ms: i64,
+    /// When it began; 0 in tokens of servers that did not say.
+    #[serde(default)]
+    issued_ms: i64,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     groups: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -128,6 +131,9 @@ impl Carried {
         };
         principal.tags.extend(self.tags.clone());
         principal.keys.extend(self.keys.clone());
+        if self.issued_ms > 0 {
+            principal.keys.insert("aws:tokenissuetime".to_owned(), (self.issued_ms / 1_000).to_string());
+        }
         principal.method = AuthMethod::Session;
         let narrowing = |document: &Arc<str>| Narrowing { name: "session policy", document: Arc::clone(document) };
         principal.narrowed.extend(self.narrowed.iter().map(narrowing));
@@ -221,6 +227,7 @@ impl Engine {
             of: For::Role { name: role.name.clone(), id: role.id.clone(), session },
             account: role.account.clone(),
             expires_ms: 0,
+            issued_ms: 0,
             groups: BTreeSet::new(),
             tags,
             keys,
@@ -261,6 +268,7 @@ impl Engine {
             of,
             account: principal.account.to_string(),
             expires_ms: 0,
+            issued_ms: 0,
             groups: if is_outside { principal.groups.clone() } else { BTreeSet::new() },
             tags: if is_outside { principal.tags.clone() } else { BTreeMap::new() },
             keys: principal.keys.clone(),
@@ -282,6 +290,7 @@ impl Engine {
             of: For::User { name: user.name.clone(), id: user.unique_id.clone() },
             account: user.account.to_string(),
             expires_ms: 0,
+            issued_ms: 0,
             groups: BTreeSet::new(),
             tags: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -303,6 +312,7 @@ impl Engine {
             of: For::Outside { provider, subject },
             account: AccountId::HOME.to_string(),
             expires_ms: 0,
+            issued_ms: 0,
             groups,
             tags,
             keys,
@@ -353,8 +363,9 @@ impl Engine {
             return Err(IdentityFault::Value(fault).into());
         }
         let key = self.identities.session_key.get().ok_or(Error::Bug("a session before the lake was open"))?;
-        let expires = self.time.ending().plus(Duration::from_secs(seconds.into()));
-        let carried = Carried { expires_ms: expires.as_millis(), ..carried };
+        let issued = self.time.ending();
+        let expires = issued.plus(Duration::from_secs(seconds.into()));
+        let carried = Carried { expires_ms: expires.as_millis(), issued_ms: issued.as_millis(), ..carried };
         let bytes = serde_json::to_vec(&carried).map_err(|_| Error::Bug("a session that is no JSON"))?;
         let access_key = naming::unique_id(&*self.entropy, "ASIA");
         let token = Zeroizing::new(key.seal(&*self.entropy, &access_key, &bytes));

@@ -56,12 +56,7 @@ impl Body for Pieces {
 }
 
 fn peer() -> Peer {
-    Peer {
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
-        activity: Arc::default(),
-        is_secure: false,
-        certificate: None,
-    }
+    Peer { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), activity: Arc::default(), tls: None, certificate: None }
 }
 
 struct Answer {

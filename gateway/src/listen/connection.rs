@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
@@ -53,8 +54,7 @@ impl Room {
         // Without it small answers wait for the client's acknowledgement of earlier ones; it fails only on dead sockets.
         let _ = stream.set_nodelay(true);
         let activity = Arc::new(Activity::default());
-        let is_secure = self.tls.is_some();
-        let peer = Peer { address, activity: Arc::clone(&activity), is_secure, certificate: None };
+        let peer = Peer { address, activity: Arc::clone(&activity), tls: None, certificate: None };
         let wire =
             Wire::new(stream, activity, Arc::clone(self.front.limits()), Arc::clone(self.meters()), self.front.clock());
         let served = match &self.tls {
@@ -96,6 +96,10 @@ impl Room {
         };
         stream.get_mut().0.restart();
         peer.certificate = ClientCertificate::of(tls, offer, stream.get_ref().1);
+        peer.tls = match stream.get_ref().1.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => Some("1.2"),
+            _ => Some("1.3"),
+        };
         match stream.get_ref().1.alpn_protocol() {
             Some(b"h2") => self.host_http2(stream, peer).await,
             _ => self.host_http1(stream, peer).await,

@@ -21,6 +21,7 @@ use crate::form::signature::Signers;
 use crate::form::{Fields, Form, FormFault, FormHead};
 use crate::front::markup::Markup;
 use crate::front::trace::{RequestTrace, Resolved};
+use crate::origin;
 use crate::s3_error::{Failure, Mistake};
 use crate::translate::listing::url_encoded;
 use crate::translate::{as_of, attributes, checksums, embargo, names, object_lock, unhonoured};
@@ -125,7 +126,12 @@ impl Forms {
             }
             None => Who::Anonymous,
         };
-        let caller = Head::of(&headers, None, extensions).caller(who);
+        let is_signed = who != Who::Anonymous;
+        let mut caller = Head::of(&headers, None, extensions).caller(who);
+        if is_signed {
+            let origin = origin::of_form(caller.origin(), fields.get("x-amz-date"));
+            caller = Caller::new(caller.who().clone(), Arc::new(origin));
+        }
         if let Some(trace) = trace {
             trace.resolve(Resolved {
                 operation: trace.meters.operation("PostObject"),

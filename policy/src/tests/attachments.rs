@@ -203,7 +203,7 @@ fn what_does_not_belong_into_a_document_is_refused() {
         (&Attachment::User, r#""Action":[],"Resource":"*""#),
         (&Attachment::User, r#""Action":"s3:*","Resource":"turbines""#),
         (&Attachment::User, r#""Action":"s3:*","Resource":"arn:aws:s3""#),
-        (&Attachment::User, r#""Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"aws:Nothing":"x"}}"#),
+        (&Attachment::User, r#""Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"nothing":"x"}}"#),
         (&trust, r#""Action":"sts:AssumeRole""#),
         (&trust, r#""Principal":"*","Action":"sts:AssumeRole","Resource":"*""#),
         (&trust, r#""Principal":"*","Action":"s3:GetObject""#),
@@ -256,6 +256,15 @@ fn public_is_what_lets_in_everybody() {
         (r#","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:user/*"}}"#, true),
         (r#","Condition":{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:user/x"}}"#, false),
         (r#","Condition":{"StringLike":{"aws:Referer":"https://lake.example/x"}}"#, true),
+        // Those that the User Guide gives.
+        (r#","Condition":{"StringEquals":{"aws:SourceVpc":"vpc-91237329"}}"#, false),
+        (r#","Condition":{"StringLike":{"aws:SourceVpc":"vpc-*"}}"#, true),
+        (r#","Condition":{"StringEquals":{"aws:SourceOwner":"111111111111"}}"#, false),
+        (r#","Condition":{"StringEquals":{"aws:userid":"AIDAEXAMPLE"}}"#, false),
+        (r#","Condition":{"StringEquals":{"s3:DataAccessPointAccount":"111111111111"}}"#, false),
+        (r#","Condition":{"StringEquals":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"k"}}"#, false),
+        (r#","Condition":{"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}}"#, true),
+        (r#","Condition":{"IpAddress":{"aws:SourceIp":"2001:db8::/24"}}"#, true),
     ] {
         for (effect, principal, is_public) in
             [("Allow", r#""*""#, expected), ("Allow", r#"{"AWS":"111111111111"}"#, false), ("Deny", r#""*""#, false)]
@@ -265,5 +274,58 @@ fn public_is_what_lets_in_everybody() {
             ));
             assert_eq!(of_bucket(&json).is_public(), is_public, "{effect} {principal} {rest}");
         }
+    }
+}
+
+/// IAM takes any key; S3 takes those that it knows.
+#[test]
+fn a_key_that_is_not_known_is_missing_or_refused() {
+    let alice = somebody(AccountId::HOME, PrincipalKind::User, "alice", &[]);
+    for (operator, expected) in [
+        ("StringEquals", false),
+        ("StringNotEquals", true),
+        ("StringEqualsIfExists", true),
+        ("ForAnyValue:StringLike", false),
+    ] {
+        let rest = format!(r#""Action":"s3:*","Resource":"*","Condition":{{"{operator}":{{"aws:Nothing":"x"}}}}"#);
+        let source = attached(&says(&format!(r#""Effect":"Allow",{rest}"#)), &Attachment::User).expect(operator);
+        let policies = Policies { identity: &[source], ..Policies::default() };
+        assert_eq!(Case::new().decide(&alice, Action::GetObject, &policies).is_ok(), expected, "{operator}");
+        let of_bucket = says(&format!(r#""Effect":"Allow","Principal":"*",{rest}"#));
+        let fault = attached(&of_bucket, &Attachment::Bucket("turbines".to_owned())).expect_err("S3 does not know it");
+        assert_eq!(fault.to_string(), "policy has an invalid condition key `aws:Nothing`");
+    }
+}
+
+/// What a request says of another operation lets nobody into this one.
+#[test]
+fn keys_belong_to_the_operations_that_they_are_about() {
+    let alice = somebody(AccountId::HOME, PrincipalKind::User, "alice", &[]);
+    let keys = [
+        ("s3:prefix", "home/"),
+        ("s3:x-amz-acl", "private"),
+        ("s3:if-none-match", "*"),
+        ("x-amz-date", "20261120T235959Z"),
+    ];
+    let origin = Origin { keys: keys.map(|(key, value)| (key, value.to_owned())).into(), ..Origin::default() };
+    let caller = Caller::new(alice.who().clone(), Arc::new(origin));
+    for (condition, action, expected) in [
+        (r#"{"StringEquals":{"s3:prefix":"home/"}}"#, Action::ListBucket, true),
+        (r#"{"StringEquals":{"s3:prefix":"home/"}}"#, Action::GetObject, false),
+        (r#"{"StringEquals":{"s3:x-amz-acl":"private"}}"#, Action::PutObject, true),
+        (r#"{"StringEquals":{"s3:x-amz-acl":"private"}}"#, Action::GetObject, false),
+        (r#"{"Null":{"s3:if-none-match":"false"}}"#, Action::PutObject, true),
+        (r#"{"Null":{"s3:if-none-match":"false"}}"#, Action::GetObject, false),
+        (r#"{"Bool":{"s3:ObjectCreationOperation":"true"}}"#, Action::PutObject, true),
+        (r#"{"Bool":{"s3:ObjectCreationOperation":"true"}}"#, Action::GetObject, false),
+        (r#"{"NumericEquals":{"s3:signatureAge":"1000"}}"#, Action::GetObject, true),
+        (r#"{"NumericLessThan":{"s3:signatureAge":"1000"}}"#, Action::GetObject, false),
+        (r#"{"Bool":{"aws:MultiFactorAuthPresent":"false"}}"#, Action::GetObject, false),
+        (r#"{"BoolIfExists":{"aws:MultiFactorAuthPresent":"true"}}"#, Action::GetObject, true),
+    ] {
+        let json = says(&format!(r#""Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{condition}"#));
+        let source = attached(&json, &Attachment::User).expect(condition);
+        let policies = Policies { identity: &[source], ..Policies::default() };
+        assert_eq!(Case::new().decide(&caller, action, &policies).is_ok(), expected, "{condition} {action:?}");
     }
 }

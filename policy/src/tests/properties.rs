@@ -3,6 +3,8 @@
 //! The reading below knows nothing of Cedar: it looks at every statement of every document and follows the text of the IAM
 //! User Guide, *Policy evaluation logic*.
 
+use std::collections::BTreeSet;
+
 use kernel::PrincipalKind;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -41,7 +43,7 @@ const NAMED: [(&str, &str); 6] = [
     (r#"{"AWS":"arn:aws:iam::111111111111:root"}"#, "111111111111"),
 ];
 /// Conditions, and how they are read here.
-const CONDITIONS: [(&str, fn(&Asked) -> bool); 9] = [
+const CONDITIONS: [(&str, fn(&Asked) -> bool); 17] = [
     ("", |_| true),
     (r#"{"StringEquals":{"s3:ExistingObjectTag/class":"open"}}"#, |asked| asked.class == Some("open")),
     (r#"{"StringNotEquals":{"s3:ExistingObjectTag/class":"open"}}"#, |asked| asked.class != Some("open")),
@@ -59,12 +61,27 @@ const CONDITIONS: [(&str, fn(&Asked) -> bool); 9] = [
     (r#"{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:user/*"}}"#, |asked| {
         asked.who.is_some_and(|(_, kind, _)| kind == PrincipalKind::User)
     }),
+    (r#"{"ForAllValues:StringEquals":{"s3:RequestObjectTagKeys":"a"}}"#, |asked| {
+        asked.sets.iter().all(|tag| *tag == "a")
+    }),
+    (r#"{"ForAnyValue:StringEquals":{"s3:RequestObjectTagKeys":["b","c"]}}"#, |asked| asked.sets.contains(&"b")),
+    (r#"{"ForAnyValue:StringNotEquals":{"aws:TagKeys":"a"}}"#, |asked| asked.sets.iter().any(|tag| *tag != "a")),
+    (r#"{"ForAllValues:StringNotLikeIfExists":{"aws:TagKeys":"b*"}}"#, |asked| !asked.sets.contains(&"b")),
+    (r#"{"Null":{"aws:username":"false"}}"#, |asked| asked.user().is_some()),
+    (r#"{"StringEquals":{"aws:username":"${aws:PrincipalTag/none}"}}"#, |_| false),
+    (r#"{"StringNotEquals":{"aws:userid":"AIDA${aws:username}"}}"#, |asked| asked.user().is_none()),
+    (
+        r#"{"NumericLessThanEqualsIfExists":{"s3:max-keys":"10"},"DateGreaterThanEquals":{"aws:CurrentTime":"2026-11-21T00:00:00Z"}}"#,
+        |_| true,
+    ),
 ];
 
 #[derive(Debug, Clone)]
 struct Said {
     allows: bool,
     named: usize,
+    /// Callers can be excepted from denials alone.
+    is_not_principal: bool,
     actions: Vec<&'static str>,
     is_not_action: bool,
     resources: Vec<&'static str>,
@@ -83,6 +100,8 @@ struct Asked {
     ip: &'static str,
     tls: bool,
     owner: &'static str,
+    /// Names of the tags that the request sets.
+    sets: &'static [&'static str],
 }
 
 const WHO: [Option<Who3>; 6] = [
@@ -131,7 +150,8 @@ impl Said {
     fn json(&self, sid: &str, is_of_bucket: bool) -> String {
         let effect = if self.allows { "Allow" } else { "Deny" };
         let principal = NAMED.get(self.named).filter(|_| is_of_bucket);
-        let principal = principal.map_or(String::new(), |(json, _)| format!(r#""Principal":{json},"#));
+        let kind = if self.is_not_principal { "NotPrincipal" } else { "Principal" };
+        let principal = principal.map_or(String::new(), |(json, _)| format!(r#""{kind}":{json},"#));
         let (action, resource) = (
             if self.is_not_action { "NotAction" } else { "Action" },
             if self.is_not_resource { "NotResource" } else { "Resource" },
@@ -164,12 +184,16 @@ impl Said {
     fn names(&self, asked: &Asked) -> (bool, bool) {
         let named = NAMED[self.named].1;
         let of_account = asked.who.is_some_and(|(account, ..)| account == named);
-        (named == "*" || asked.arn().as_deref() == Some(named), of_account)
+        let itself = named == "*" || asked.arn().as_deref() == Some(named);
+        match self.is_not_principal {
+            true => (!itself && !(of_account && asked.is_account_root()), false),
+            false => (itself, of_account),
+        }
     }
 }
 
 /// Whether it is allowed, and which denials apply.
-fn read(asked: &Asked, identity: &[Said], bucket: &[Said], boundary: Option<&[Said]>) -> (bool, Vec<String>) {
+fn read(asked: &Asked, identity: &[Said], bucket: &[Said], bounds: &[Vec<Said>]) -> (bool, Vec<String>) {
     let beyond = |is_bucket: bool| {
         is_bucket
             && asked.action == Action::PutBucketPolicy
@@ -198,9 +222,9 @@ fn read(asked: &Asked, identity: &[Said], bucket: &[Said], boundary: Option<&[Sa
         Some((of, ..)) if of == asked.owner => direct || own,
         Some(_) => own && (direct || account),
     };
-    let narrowed = boundary.is_none_or(|boundary| {
-        let of_boundary = applying(boundary, false);
-        allows(&of_boundary) && denials("n", &of_boundary).is_empty()
+    let narrowed = bounds.iter().all(|bound| {
+        let of_bound = applying(bound, false);
+        allows(&of_bound) && denials("n", &of_bound).is_empty()
     });
     (denied.is_empty() && allowed && narrowed, denied)
 }
@@ -208,21 +232,24 @@ fn read(asked: &Asked, identity: &[Said], bucket: &[Said], boundary: Option<&[Sa
 fn said() -> impl Strategy<Value = Said> {
     (
         prop::bool::weighted(0.7),
-        0..NAMED.len(),
+        (0..NAMED.len(), prop::bool::weighted(0.3)),
         subsequence(ACTIONS.to_vec(), 1..3),
         prop::bool::weighted(0.15),
         subsequence(RESOURCES.to_vec(), 1..3),
         prop::bool::weighted(0.1),
         prop_oneof![Just(0_usize), 0..CONDITIONS.len()],
     )
-        .prop_map(|(allows, named, actions, is_not_action, resources, is_not_resource, condition)| Said {
-            allows,
-            named,
-            actions,
-            is_not_action,
-            resources,
-            is_not_resource,
-            condition,
+        .prop_map(|(allows, (named, is_not), actions, is_not_action, resources, is_not_resource, condition)| {
+            Said {
+                allows,
+                named,
+                is_not_principal: is_not && !allows,
+                actions,
+                is_not_action,
+                resources,
+                is_not_resource,
+                condition,
+            }
         })
 }
 
@@ -237,11 +264,13 @@ fn asked() -> impl Strategy<Value = Asked> {
         select(vec!["10.1.2.3", "192.0.2.1", "198.51.100.7"]),
         any::<bool>(),
         select(vec!["000000000000", OTHER]),
+        select(vec![&[][..], &["a"], &["b"], &["a", "b"]]),
     )
-        .prop_map(|(who, action, key, class, ip, tls, owner)| {
+        .prop_map(|(who, action, key, class, ip, tls, owner, sets)| {
             // A request about a bucket is about no object, and so about none's tags.
             let class = class.filter(|_| action.resource() == Resource::Object);
-            Asked { who, action, key, class, ip, tls, owner }
+            let sets = if action == Action::PutObject { sets } else { &[] };
+            Asked { who, action, key, class, ip, tls, owner, sets }
         })
 }
 
@@ -254,7 +283,7 @@ fn document(name: &str, statements: &[Said], attachment: &Attachment) -> Option<
     Source::iam(name, &json, attachment).ok().map(Arc::new)
 }
 
-fn put(asked: &Asked, policies: &Policies<'_>) -> (Result<Permit, Refusal>, bool) {
+fn put<T>(asked: &Asked, answer: impl FnOnce(&Question<'_>) -> T) -> T {
     let mut case = Case::new();
     case.key = ObjectKey::new(asked.key).expect("a key");
     case.tags = Tags::new(asked.class.map(|class| ("class".to_owned(), class.to_owned())), 10).expect("tags");
@@ -265,21 +294,35 @@ fn put(asked: &Asked, policies: &Policies<'_>) -> (Result<Permit, Refusal>, bool
         somebody(account.parse().expect("an account"), kind, name, &[]).who().clone()
     });
     let caller = Caller::new(who, Arc::new(origin));
-    case.put(&caller, asked.action, |question| {
-        (Judge::default().decide(question, policies), Judge::is_allowed_unsliced(question, policies))
-    })
+    let set = asked.sets.iter().map(|name| ((*name).to_owned(), "x".to_owned()));
+    case.sets = (!asked.sets.is_empty()).then(|| Tags::new(set, 10).expect("tags"));
+    case.put(&caller, asked.action, answer)
+}
+
+fn decide(asked: &Asked, policies: &Policies<'_>) -> Result<Permit, Refusal> {
+    put(asked, |question| Judge::default().decide(question, policies))
+}
+
+fn sources(name: &str, statements: &[Said], attachment: &Attachment) -> Vec<Arc<Source>> {
+    document(name, statements, attachment).into_iter().collect()
+}
+
+/// What is left of a document without the statements of these names.
+fn without(name: &str, statements: &[Said], gone: &BTreeSet<String>, attachment: &Attachment) -> Vec<Arc<Source>> {
+    let left = statements.iter().enumerate().filter(|(n, _)| !gone.contains(&format!("{name}{n}")));
+    sources(name, &left.map(|(_, said)| said.clone()).collect::<Vec<_>>(), attachment)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
-    /// Also: nothing is allowed by nobody, a refusal names what forbids, slices change nothing, and what forbids more
-    /// allows no more.
+    /// Also: a refusal names what forbids, slices change nothing, what forbids more allows no more, and what an
+    /// explanation names decides: without it, the decision is another.
     #[test]
     fn translations_decide_as_the_rules_say(
         identity in prop::collection::vec(said(), 0..4),
         bucket in prop::collection::vec(said(), 0..4),
-        boundary in prop::option::weighted(0.3, prop::collection::vec(said(), 1..3)),
+        bounds in prop_oneof![3 => Just(Vec::new()), 2 => prop::collection::vec(prop::collection::vec(said(), 1..3), 1..3)],
         denial in said(),
         requests in prop::collection::vec(asked(), 12),
     ) {
@@ -287,28 +330,47 @@ proptest! {
         // A bucket takes no statement that can never apply to it.
         let bucket: Vec<Said> =
             bucket.into_iter().filter(|said| document("b", std::slice::from_ref(said), &of_bucket).is_some()).collect();
-        let some = |source: Option<Arc<Source>>| source.into_iter().collect::<Vec<_>>();
-        let (i, b) = (some(document("i", &identity, &Attachment::Managed)), some(document("b", &bucket, &of_bucket)));
-        let n = some(boundary.as_ref().and_then(|said| document("n", said, &Attachment::Managed)));
-        let denial = some(document("d", &[Said { allows: false, ..denial }], &Attachment::Managed));
+        let (i, b) = (sources("i", &identity, &Attachment::Managed), sources("b", &bucket, &of_bucket));
+        let n: Vec<_> = bounds.iter().flat_map(|bound| sources("n", bound, &Attachment::Session)).collect();
+        let denial = sources("d", &[Said { allows: false, ..denial }], &Attachment::Managed);
         for asked in requests {
-            let of_caller = if asked.who.is_some() { &i[..] } else { &[] };
-            let narrowing = if asked.who.is_some() { &n[..] } else { &[] };
-            let policies = Policies { identity: of_caller, resource: &b, narrowing, ..Policies::default() };
-            let heard = if asked.who.is_some() { identity.as_slice() } else { &[] };
-            let bound = boundary.as_deref().filter(|_| asked.who.is_some());
+            // Nothing is attached to nobody.
+            let is_somebody = asked.who.is_some();
+            let (i, n) = if is_somebody { (&i[..], &n[..]) } else { (&[][..], &[][..]) };
+            let (heard, bound) = if is_somebody { (&identity[..], &bounds[..]) } else { (&[][..], &[][..]) };
+            let policies = Policies { identity: i, resource: &b, narrowing: n, ..Policies::default() };
             let (expected, denied) = read(&asked, heard, &bucket, bound);
-            let (found, unsliced) = put(&asked, &policies);
+            let found = decide(&asked, &policies);
             prop_assert_eq!(found.is_ok(), expected, "{:?}: {:?}", &asked, &found);
+            let unsliced = put(&asked, |question| Judge::is_allowed_unsliced(question, &policies));
             prop_assert_eq!(unsliced, expected, "unsliced: {:?}", &asked);
             if let (Err(refusal), false) = (&found, denied.is_empty()) {
-                let named: std::collections::BTreeSet<_> = refusal.policies.iter().filter_map(|id| id.split(':').nth(1)).collect();
-                prop_assert_eq!(named, denied.iter().map(String::as_str).collect(), "{:?}", refusal);
+                prop_assert_eq!(sids(&refusal.policies), denied.into_iter().collect::<BTreeSet<_>>(), "{:?}", refusal);
             }
             let closed = Policies { lake: &denial, ..policies };
-            prop_assert!(found.is_ok() || put(&asked, &closed).0.is_err());
+            prop_assert!(found.is_ok() || decide(&asked, &closed).is_err());
+            let explained = put(&asked, |question| Judge::default().explain(question, &policies));
+            prop_assert_eq!(&explained.outcome, &found);
+            if explained.deciding.is_empty() || explained.deciding.iter().any(|policy| policy.side == "lake") {
+                continue;
+            }
+            let gone = sids(explained.deciding.iter().map(|policy| &policy.policy));
+            let i = if is_somebody { without("i", &identity, &gone, &Attachment::Managed) } else { Vec::new() };
+            let b = without("b", &bucket, &gone, &of_bucket);
+            let left = decide(&asked, &Policies { identity: &i, resource: &b, ..policies });
+            match (&found, &left) {
+                (Ok(_), left) => prop_assert!(left.is_err(), "{:?}: {:?}", &asked, &explained),
+                (Err(_), Ok(_)) => {}
+                // Nothing forbids it any more, but for what narrows.
+                (Err(_), Err(refusal)) => prop_assert!(sids(&refusal.policies).iter().all(|sid| sid.starts_with('n'))),
+            }
         }
     }
+}
+
+/// The names of the statements that policies came from.
+fn sids<'p>(policies: impl IntoIterator<Item = &'p String>) -> BTreeSet<String> {
+    policies.into_iter().filter_map(|id| id.split(':').nth(1)).map(str::to_owned).collect()
 }
 
 /// Whatever can be said in Cedar alone: joining policies and leaving untold what none asks for changes nothing.
