@@ -285,7 +285,7 @@ impl Pair {
             .catalog
             .amend_object(
                 &bucket,
-                Amended { key: &key(text), name: version, only_if: None, now: now, by: BY },
+                Amended { key: &key(text), name: version, only_if: None, now, by: BY },
                 &Amendment::Tags(new.clone()),
             )
             .await;

@@ -42,8 +42,11 @@ const NAMED: [(&str, &str); 6] = [
     (r#"{"AWS":"000000000000"}"#, "000000000000"),
     (r#"{"AWS":"arn:aws:iam::111111111111:root"}"#, "111111111111"),
 ];
+/// What a condition means.
+type Meaning = fn(&Asked) -> bool;
+
 /// Conditions, and how they are read here.
-const CONDITIONS: [(&str, fn(&Asked) -> bool); 17] = [
+const CONDITIONS: [(&str, Meaning); 17] = [
     ("", |_| true),
     (r#"{"StringEquals":{"s3:ExistingObjectTag/class":"open"}}"#, |asked| asked.class == Some("open")),
     (r#"{"StringNotEquals":{"s3:ExistingObjectTag/class":"open"}}"#, |asked| asked.class != Some("open")),
