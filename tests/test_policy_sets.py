@@ -4,6 +4,7 @@ import hashlib
 import json
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -529,3 +530,72 @@ def test_a_refusal_names_the_policy_to_those_who_may_know(operator):
     with pytest.raises(ClientError) as refused:
         operator.s3(alice).get_object(Bucket="books", Key="a")
     assert "secret" not in refused.value.response["Error"]["Message"]
+
+
+def test_a_forbid_that_cannot_be_evaluated_opens_nothing(operator):
+    """J02: Cedar alone skips a policy whose evaluation fails."""
+    s3 = operator.s3()
+    s3.create_bucket(Bucket="books")
+    s3.put_object(Bucket="books", Key="a", Body=b"text")
+    alice = operator.user("alice", "readers")
+    operator.put("reading", READERS)
+    assert code_of(operator.s3(alice).get_object, Bucket="books", Key="a") == "ok"
+    overflow = '@id("sum") forbid (principal, action in Lake::Action::"read", resource is Lake::Object) '
+    operator.put("sum", overflow + "when { resource.size * 9223372036854775807 > 1 };")
+    assert code_of(operator.s3(alice).get_object, Bucket="books", Key="a") == "AccessDenied"
+    told = operator.json("explain", "s3://books/a", "--as", "alice")
+    assert (told["decision"], told["reason"]) == ("deny", "a policy could not be evaluated")
+
+
+@pytest.mark.parametrize(
+    "condition, said",
+    [
+        ("(" * 120_000 + "true" + ")" * 120_000, "nest deeper than 32"),
+        ("[" * 1_000 + "1" + "]" * 1_000 + " == 1", "nest deeper than 32"),
+        (" && ".join(["principal.name == \"x\""] * 9_000), "more than 100"),
+        ("if true then " * 1_000 + "true" + " else false" * 1_000, "more than 100"),
+        ("context" + ".a" * 100_000, "more than 500 dots"),
+        ("(]" * 50_000, "closes nothing"),
+        ("!" * 200_000 + "true", "unary"),
+        ('"' + "x" * 200_000, "invalid token"),
+    ],
+)
+def test_texts_that_are_too_deep_are_refused_and_nothing_ends(operator, condition, said):
+    """J03"""
+    text = "permit (principal is Lake::User, action, resource) when { " + condition + " };"
+    path = operator.file(text)
+    for command in (["validate", path], ["put", "deep", path]):
+        assert said in operator.refused(*command), command
+    answer = admin.ask(operator.lake, "POST", "/policy/validation", {"text": text})
+    assert answer.status == 200 and said in json.loads(answer.body)["fault"]["reason"]
+    assert operator.json("list")["sets"] == []
+
+
+def test_the_deepest_that_is_taken_is_asked_and_compared(operator):
+    s3 = operator.s3()
+    s3.create_bucket(Bucket="books")
+    s3.put_object(Bucket="books", Key="a", Body=b"text")
+    alice = operator.user("alice")
+    for number, condition in enumerate([
+        " && ".join(f"resource.size != {n + 10}" for n in range(99)),
+        " || ".join(f"resource.size == {n}" for n in range(99)),
+        "if resource.size > 1 then " * 60 + "resource.size > 1" + " else false" * 60,
+        "(" * 30 + "resource.size > 1" + ")" * 30,
+    ]):
+        text = f'@id("deep") permit (principal, action in Lake::Action::"read", resource is Lake::Object) when {{ {condition} }};'
+        name = f"deep-{number}"
+        gained = operator.json("diff", operator.file(text, f"{name}.cedar"), "--as", "alice")["shifts"]
+        assert [shift["gained"]["objects"] for shift in gained] == [1], condition[:40]
+        operator.put(name, text)
+        assert code_of(operator.s3(alice).get_object, Bucket="books", Key="a") == "ok"
+        assert operator.json("explain", "s3://books/a", "--as", "alice")["decision"] == "allow"
+        operator.ok("delete", name)
+
+
+def test_of_operators_who_put_at_once_one_wins(operator):
+    operator.put("a", READERS)
+    put = lambda number: admin.ask(
+        operator.lake, "PUT", "/policies/a", {"text": READERS, "comment": str(number)}, query=[("expected", "1")]).status
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(put, range(8))) == [200] + [412] * 7
+    assert len(operator.json("history", "a")) == 2

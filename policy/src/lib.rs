@@ -10,6 +10,7 @@
 mod acl;
 mod action;
 mod atom;
+mod bounds;
 mod embargo;
 mod iam;
 mod judge;

@@ -14,6 +14,7 @@ use kernel::{BucketName, Caller};
 
 use crate::action::{Action, Group};
 use crate::atom::Atom;
+use crate::bounds::expect_shallow;
 use crate::schema::{self, Fault};
 
 /// Bytes of one text. Source: AWS bounds a bucket policy at 20 KB; Cedar texts hold many policies.
@@ -108,6 +109,7 @@ impl Source {
     /// [`PolicyFault`]: nothing with an error or a warning is taken.
     pub fn cedar(name: &str, text: &str) -> Result<Self, PolicyFault> {
         bounded(text)?;
+        expect_shallow(text).map_err(|fault| placed(text, fault))?;
         let set: PolicySet = text.parse().map_err(|error| syntax(text, &error))?;
         if set.templates().next().is_some() {
             return Err(PolicyFault::Meaning("templates are not used here: write the policy out".to_owned()));

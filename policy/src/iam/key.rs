@@ -8,6 +8,7 @@ use super::document::Statement;
 use super::pattern::escape;
 use super::translate::{Result, ask, meaning};
 use crate::atom::{Atom, Test};
+use crate::bounds::joined;
 use crate::source::PolicyFault;
 
 /// Keys of requests. What a request does not have, such as that of a network of AWS, is missing and compares as such.
@@ -191,7 +192,7 @@ fn native(condition: &Condition, texts: &[String]) -> Option<String> {
     else {
         return None;
     };
-    let any = |tests: Vec<String>| format!("({})", tests.join(" || "));
+    let any = |tests: Vec<String>| format!("({})", joined(&tests, "||"));
     let unless = |test: String| if negated { format!("!{test}") } else { test };
     match (comparison, condition.key.as_str()) {
         (Comparison::Date(order), "aws:currenttime") => {

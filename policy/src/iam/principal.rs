@@ -11,6 +11,7 @@ use super::document::{Effect, Principals, Statement};
 use super::pattern::escape;
 use super::translate::{Result, Translation, ask, meaning};
 use crate::atom::{Atom, Test};
+use crate::bounds::joined;
 use crate::judge::entity_name;
 
 /// Callers whom one policy can name.
@@ -87,7 +88,7 @@ pub(super) fn callers(
         return meaning("invalid principal in policy: NotPrincipal can only be denied something");
     }
     let excepted: Vec<_> = named.into_iter().filter_map(|named| named.test(atoms)).collect();
-    let test = (!excepted.is_empty()).then(|| format!("!({})", excepted.join(" || ")));
+    let test = (!excepted.is_empty()).then(|| format!("!({})", joined(&excepted, "||")));
     Ok(vec![Callers { test, ..Callers::all() }])
 }
 

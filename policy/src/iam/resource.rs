@@ -14,6 +14,7 @@ use super::pattern::{Pattern, escape};
 use super::translate::{Result, ask, meaning};
 use crate::action::Resource;
 use crate::atom::{Atom, Test};
+use crate::bounds::joined;
 use crate::source::PolicyFault;
 
 /// What ARNs of buckets and objects begin with.
@@ -102,8 +103,8 @@ impl Resources {
         match (self.is_not, tests.is_empty()) {
             (true, true) => Some(None),
             (false, true) => None,
-            (false, false) => Some(Some(format!("({})", tests.join(" || ")))),
-            (true, false) => Some(Some(format!("!({})", tests.join(" || ")))),
+            (false, false) => Some(Some(format!("({})", joined(&tests, "||")))),
+            (true, false) => Some(Some(format!("!({})", joined(&tests, "||")))),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::resource::Resources;
 use super::{Attachment, CanonicalUsers, key};
 use crate::action::{Action, Resource};
 use crate::atom::{Atom, Test};
+use crate::bounds::joined;
 use crate::schema;
 use crate::source::{Compiled, POLICIES_MAX, PolicyFault};
 
@@ -97,7 +98,7 @@ impl Translation<'_> {
             let (said, checked) = (in_cedar(&named), in_cedar(&one_of_each_kind(&named)));
             for Callers { head, test: of_caller, is_public } in &callers {
                 let tests = of_caller.iter().chain(&test).chain(&conditions).cloned().collect::<Vec<_>>();
-                let when = if tests.is_empty() { String::new() } else { format!(" when {{ {} }}", tests.join(" && ")) };
+                let when = if tests.is_empty() { String::new() } else { format!(" when {{ {} }}", joined(&tests, "&&")) };
                 let text = |actions: &str| {
                     format!("@reason(\"{reason}\")\n{effect} ({head}, action in [{actions}], {on}){when};")
                 };
