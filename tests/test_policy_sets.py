@@ -599,3 +599,22 @@ def test_of_operators_who_put_at_once_one_wins(operator):
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(put, range(8))) == [200] + [412] * 7
     assert len(operator.json("history", "a")) == 2
+
+
+def test_a_refusal_says_when_it_opens_to_those_who_may_list(operator):
+    s3 = operator.s3()
+    s3.create_bucket(Bucket="books")
+    s3.put_object(Bucket="books", Key="a", Body=b"text")
+    alice, bob = operator.user("alice", "listers"), operator.user("bob")
+    listing = '@id("listing") permit (principal in Lake::Group::"listers", action in Lake::Action::"list", resource);'
+    operator.put("timed", TIMED + listing)
+    headers = {}
+    for name, keys in (("alice", alice), ("bob", bob)):
+        with pytest.raises(ClientError) as refused:
+            operator.s3(keys).get_object(Bucket="books", Key="a")
+        headers[name] = refused.value.response["ResponseMetadata"]["HTTPHeaders"]
+    assert headers["alice"]["x-lake-opens-at"].startswith("2090-01-01T00:00:00")
+    assert "x-lake-opens-at" not in headers["bob"]
+    with pytest.raises(ClientError) as refused:
+        operator.s3(alice).delete_object(Bucket="books", Key="a")
+    assert "x-lake-opens-at" not in refused.value.response["ResponseMetadata"]["HTTPHeaders"]

@@ -93,5 +93,14 @@ fn refused(fault: PolicyFault) -> Error {
 /// The refusal of what a bucket's public access block keeps out.
 pub(crate) fn blocked(caller: &Caller, action: Action, reason: &'static str) -> Error {
     let (caller, reason) = (caller.clone(), reason.into());
-    Refusal { caller, action, reason, policies: Vec::new(), policy_hash: PolicyHash::NONE, is_told: false }.into()
+    Refusal {
+        caller,
+        action,
+        reason,
+        policies: Vec::new(),
+        policy_hash: PolicyHash::NONE,
+        is_told: false,
+        opens_at: None,
+    }
+    .into()
 }

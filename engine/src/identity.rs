@@ -143,7 +143,16 @@ impl Engine {
     /// The refusal of what no policy can allow, because it would lead out of the bounds of what the caller showed.
     fn beyond_bounds(caller: &Caller, action: Action, reason: &'static str) -> Error {
         let (caller, reason) = (caller.clone(), reason.into());
-        Refusal { caller, action, reason, policies: Vec::new(), policy_hash: PolicyHash::NONE, is_told: false }.into()
+        Refusal {
+            caller,
+            action,
+            reason,
+            policies: Vec::new(),
+            policy_hash: PolicyHash::NONE,
+            is_told: false,
+            opens_at: None,
+        }
+        .into()
     }
 
     /// The account that a caller's identities belong to.

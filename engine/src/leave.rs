@@ -123,19 +123,32 @@ impl Engine {
         let moment = Moment { judge: &self.judge, lake, now: self.time.opening() };
         let decided =
             self.judged(caller, *ask, moment, |judge, question, policies| judge.decide(question, policies))?;
-        Ok(decided.map_err(|refusal| Refusal { is_told: self.may_be_told(caller, ask, &sets, &refusal), ..refusal })?)
+        Ok(decided.map_err(|refusal| self.told(caller, *ask, &sets, refusal))?)
     }
 
-    /// Whether a caller may know why it is refused: where policy sets alone forbid it, and they tell it nothing of an object
-    /// that it may not know to be there. What other policies say is for their owners to know.
-    fn may_be_told(&self, caller: &Caller, ask: &Ask<'_>, sets: &Snapshot, refusal: &Refusal) -> bool {
-        let is_by_sets = !refusal.policies.is_empty() && refusal.policies.iter().all(|policy| sets.holds(policy));
-        let may_know = || match (ask.object, ask.facts) {
-            (None, _) => true,
-            (Some(_), Some(facts)) => self.permit(caller, Action::ListBucket, facts, None).is_ok(),
-            (Some(_), None) => false,
+    /// A refusal with what the caller may know of it. Where policy sets alone forbid it, it may know which, and why; what
+    /// other policies say is for their owners to know. Of an object only who may list the bucket is told anything, and
+    /// when it opens by itself.
+    fn told(&self, caller: &Caller, ask: Ask<'_>, sets: &Snapshot, refusal: Refusal) -> Refusal {
+        let moment = || Some(Moment { judge: &self.judge, lake: sets.sources().ok()?, now: self.time.opening() });
+        // Nobody asked for it, so it is no refusal of its own.
+        let may_list = || {
+            let (ask, moment) = (Ask::bucket(Action::ListBucket, ask.facts?), moment()?);
+            let look =
+                |judge: &Judge, question: &Question<'_>, policies: &Policies<'_>| judge.decide(question, policies);
+            self.judged(caller, ask, moment, look).ok()?.ok()
         };
-        is_by_sets && !caller.is_anonymous() && may_know()
+        let of_object = ask.object.is_some();
+        let knows_of_object = of_object && may_list().is_some();
+        let is_by_sets = !refusal.policies.is_empty() && refusal.policies.iter().all(|policy| sets.holds(policy));
+        let is_told = is_by_sets && !caller.is_anonymous() && (knows_of_object || !of_object);
+        let opens_at = || {
+            let look =
+                |judge: &Judge, question: &Question<'_>, policies: &Policies<'_>| judge.explain(question, policies);
+            self.judged(caller, ask, moment()?, look).ok()?.changes_at
+        };
+        let is_there = ask.object.is_some_and(|object| object.facts.is_some());
+        Refusal { is_told, opens_at: if knows_of_object && is_there { opens_at() } else { None }, ..refusal }
     }
 
     /// Has the judge look at a question and at the policies that can concern it.

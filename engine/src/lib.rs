@@ -69,7 +69,7 @@ pub use identity::{
     Powers, Role, Session, SessionBounds, User,
 };
 pub use object_lock::LockPlace;
-pub use policy::{Action, Deciding, Explanation, PolicyFault};
+pub use policy::{Action, Deciding, Explanation, PolicyFault, Refusal};
 pub use policy_sets::{
     Access, Amount, Candidate, Case, CaseOutcome, ChangePolicySet, Comparison, Explained, Forecast, Matter, Place,
     PolicySetFault, PolicySetState, PolicySetTo, PolicySetVersion, Publication, Shift, Subject, Supposed, Survey, Turn,

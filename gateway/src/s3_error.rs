@@ -285,12 +285,7 @@ fn from_engine(error: engine::Error) -> S3Error {
         Error::Removed { .. } => unlisted("VersionRemoved", StatusCode::GONE, &error),
         Error::AlreadyExists(Existing::Bucket) => S3Error::new(S3ErrorCode::BucketAlreadyExists),
         Error::AlreadyExists(Existing::OwnBucket) => S3Error::new(S3ErrorCode::BucketAlreadyOwnedByYou),
-        Error::Denied(refusal) if refusal.is_told => {
-            let (reason, policies) = (&refusal.reason, refusal.policies.join(", "));
-            let message = format!("access is denied by a policy of the lake: {reason} ({policies})");
-            S3Error::with_message(S3ErrorCode::AccessDenied, legible::told(message))
-        }
-        Error::Denied(_) => S3Error::new(S3ErrorCode::AccessDenied),
+        Error::Denied(refusal) => denied(&refusal),
         Error::Closed { opens } => {
             let opens = HeaderValue::try_from(time::rfc_3339(opens)).ok().map(|opens| (OPENS_AT, opens));
             with_headers(S3Error::new(S3ErrorCode::AccessDenied), opens.into_iter().collect())
@@ -331,6 +326,23 @@ fn identity(fault: &IdentityFault) -> S3Error {
         IdentityFault::Password => ("AccessDenied", StatusCode::FORBIDDEN),
     };
     unlisted(code, status, fault)
+}
+
+/// A refusal says no more than its caller may know: the engine has seen to that.
+fn denied(refusal: &engine::Refusal) -> S3Error {
+    let error = match refusal.is_told {
+        true => {
+            let (reason, policies) = (&refusal.reason, refusal.policies.join(", "));
+            let message = format!("access is denied by a policy of the lake: {reason} ({policies})");
+            S3Error::with_message(S3ErrorCode::AccessDenied, legible::told(message))
+        }
+        false => S3Error::new(S3ErrorCode::AccessDenied),
+    };
+    let opens = refusal.opens_at.and_then(|at| HeaderValue::try_from(time::rfc_3339(at)).ok());
+    match opens {
+        Some(opens) => with_headers(error, vec![(OPENS_AT, opens)]),
+        None => error,
+    }
 }
 
 /// The codes of the admin API for policy sets: S3's and IAM's where they have one.

@@ -131,8 +131,7 @@ mod tests {
         let chain = (0..90).map(|n| format!("resource.size != {n}")).collect::<Vec<_>>();
         let ifs = format!("{}resource.size > 1{}", "if resource.size > 5 then ".repeat(60), " else false".repeat(60));
         for condition in [deepest, chain.join(" && "), chain.join(" || "), ifs] {
-            let text =
-                format!("permit (principal, action, resource is Lake::Object) when {{ {condition} }};");
+            let text = format!("permit (principal, action, resource is Lake::Object) when {{ {condition} }};");
             let walked = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
                 let source = Source::cedar("deep", &text).map(std::sync::Arc::new);
                 source.map(|source| crate::Sight::of(&[source]))

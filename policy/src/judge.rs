@@ -86,6 +86,7 @@ impl Judge {
             policies: refused.policies,
             policy_hash: hash,
             is_told: false,
+            opens_at: None,
         };
         match question.caller.who() {
             Who::Root => return Ok(Permit::of(question, PolicyHash::NONE)),

@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use kernel::{BucketName, Caller, ObjectKey, Sequence, VersionName};
+use kernel::{BucketName, Caller, ObjectKey, Sequence, Timestamp, VersionName};
 
 pub use acl::AclPlace;
 pub use action::{Action, Group, Resource};
@@ -107,6 +107,8 @@ pub struct Refusal {
     /// Whether the caller may be told the reason and the policies. Never as it comes from the judge: who asks it knows what
     /// the caller may know of the object.
     pub is_told: bool,
+    /// When it opens by itself, where the caller may know that too.
+    pub opens_at: Option<Timestamp>,
 }
 
 /// The policies of a decision, by what they say: an audit finds by it what was asked.

@@ -53,6 +53,9 @@ pub(crate) fn faults(policies: &PolicySet) -> Vec<Fault> {
     faults
 }
 
+/// Characters of a reason: Cedar writes types out, however deep they are.
+const REASON_CHARS_MAX: usize = 500;
+
 /// What is wrong with a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -77,6 +80,10 @@ impl Fault {
         if let Some(help) = diagnostic.help() {
             reason.push_str("; ");
             reason.push_str(&help.to_string());
+        }
+        if let Some((cut, _)) = reason.char_indices().nth(REASON_CHARS_MAX) {
+            reason.truncate(cut);
+            reason.push('…');
         }
         Self { at: label.map(|label| label.offset()), reason }
     }

@@ -159,7 +159,8 @@ fn a_denial_wins_and_says_why() {
     let both = iam(r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"s3:*","Resource":"*"},
         {"Sid":"no-\"x\"","Effect":"Deny","Principal":"*","NotAction":"s3:ListBucket","Resource":"*"}]}"#)
     .expect("both");
-    let refusal = case.ask(&Caller::anonymous(), Action::GetObject, std::slice::from_ref(&both)).expect_err("it is denied");
+    let refusal =
+        case.ask(&Caller::anonymous(), Action::GetObject, std::slice::from_ref(&both)).expect_err("it is denied");
     assert_eq!(refusal.reason, r#"the policy of bucket turbines, no-"x""#);
     assert!(case.anonymous(Action::ListBucket, &[both]));
 }

@@ -351,8 +351,7 @@ impl Forecast {
 }
 
 fn looked_at(walked: Amount) -> String {
-    let [objects, bytes] = shown(&walked);
-    format!("\nLooked at {objects} objects, {bytes}.\n")
+    format!("\nLooked at {} objects, {}.\n", walked.objects, ByteSize(walked.bytes))
 }
 
 fn shown(amount: &Amount) -> [String; 2] {

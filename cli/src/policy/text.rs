@@ -15,6 +15,9 @@ use crate::{CliError, Result, Surroundings};
 /// Longest file that is read: a text of policies has at most 256 KiB, a table of cases little more.
 const FILE_BYTES_MAX: u64 = 512 << 10;
 
+/// Characters that are shown before and behind a place that is wrong.
+const AROUND_CHARS_MAX: usize = 80;
+
 /// What is wrong with a text of policies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyFlaw {
@@ -111,6 +114,10 @@ fn shown(text: &str, flaw: &PolicyFlaw) -> String {
     let (Some(number), Some(column)) = (flaw.line, flaw.column) else { return String::new() };
     let Some(line) = number.checked_sub(1).and_then(|before| text.lines().nth(before)) else { return String::new() };
     let ahead = line.get(..column.saturating_sub(1)).unwrap_or(line);
+    // Of a long line what stands around the place.
+    let skipped = ahead.chars().count().saturating_sub(AROUND_CHARS_MAX);
+    let ahead: String = ahead.chars().skip(skipped).collect();
+    let line: String = line.chars().skip(skipped).take(2 * AROUND_CHARS_MAX).collect();
     // A tab stays a tab, so that the mark stands below its place.
     let blank: String = ahead.chars().map(|character| if character == '\t' { '\t' } else { ' ' }).collect();
     let (number, margin) = (number.to_string(), " ".repeat(number.to_string().len()));
@@ -130,6 +137,8 @@ mod tests {
         let text = "permit (\n\tprincipal, akt);\n";
         assert_eq!(shown(text, &flaw(2, 13)), "\n   |\n 2 | \tprincipal, akt);\n   | \t           ^");
         assert_eq!(shown(text, &flaw(9, 1)), "");
+        let long = shown(&"x".repeat(100_000), &flaw(1, 50_000));
+        assert_eq!(long, format!("\n   |\n 1 | {}\n   | {}^", "x".repeat(160), " ".repeat(80)));
         assert_eq!(shown("é", &flaw(1, 2)), "\n   |\n 1 | é\n   |  ^");
     }
 }

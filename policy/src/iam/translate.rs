@@ -98,7 +98,8 @@ impl Translation<'_> {
             let (said, checked) = (in_cedar(&named), in_cedar(&one_of_each_kind(&named)));
             for Callers { head, test: of_caller, is_public } in &callers {
                 let tests = of_caller.iter().chain(&test).chain(&conditions).cloned().collect::<Vec<_>>();
-                let when = if tests.is_empty() { String::new() } else { format!(" when {{ {} }}", joined(&tests, "&&")) };
+                let when =
+                    if tests.is_empty() { String::new() } else { format!(" when {{ {} }}", joined(&tests, "&&")) };
                 let text = |actions: &str| {
                     format!("@reason(\"{reason}\")\n{effect} ({head}, action in [{actions}], {on}){when};")
                 };
