@@ -29,6 +29,22 @@ GOVERNED = {"Mode": "GOVERNANCE", "RetainUntilDate": LATER}
 LOCKS = {"ObjectLockEnabled": "Enabled"}
 EARLIER = datetime(2020, 1, 1, tzinfo=timezone.utc)
 STRANGER = "1" * 12
+GROUPS = "http://acs.amazonaws.com/groups/global/"
+CANNED = {
+    "private": [],
+    "public-read": [("AllUsers", "READ")],
+    "public-read-write": [("AllUsers", "READ"), ("AllUsers", "WRITE")],
+    "authenticated-read": [("AuthenticatedUsers", "READ")],
+    "bucket-owner-read": [],
+    "bucket-owner-full-control": [],
+}
+GRANTS = {
+    "GrantFullControl": "FULL_CONTROL",
+    "GrantRead": "READ",
+    "GrantReadACP": "READ_ACP",
+    "GrantWrite": "WRITE",
+    "GrantWriteACP": "WRITE_ACP",
+}
 
 
 class World:
@@ -362,6 +378,31 @@ def mine_alone(world, request, answer):
     assert grants == [(world.owner, "FULL_CONTROL")]
 
 
+def told_grants(world, request, answer):
+    """Who was granted what on what the request made or changed: of groups, the name's end."""
+    place = {name: request[name] for name in ("Bucket", "Key") if name in request}
+    completed(world, request, answer)
+    told = world.s3.get_object_acl(**place) if "Key" in place else world.s3.get_bucket_acl(**place)
+    named = lambda grantee: grantee.get("ID") or grantee["URI"].rpartition("/")[2]
+    return {(named(grant["Grantee"]), grant["Permission"]) for grant in told["Grants"]}
+
+
+def listed(world, request, answer):
+    """The list of that name stands, beside what its owner may anyway."""
+    assert told_grants(world, request, answer) == {(world.owner, "FULL_CONTROL"), *CANNED[request["ACL"]]}
+
+
+def granted(permission):
+    def check(world, request, answer):
+        assert ("AllUsers", permission) in told_grants(world, request, answer)
+
+    return check
+
+
+def nobodys(world, request, answer):
+    assert told_grants(world, request, answer) == set()
+
+
 def owned(world, request, answer):
     [rule] = world.s3.get_bucket_ownership_controls(Bucket=request["Bucket"])["OwnershipControls"]["Rules"]
     controls = request.get("OwnershipControls", {"Rules": [request]})
@@ -473,9 +514,7 @@ def conditional(name, other_or_function, status=412):
 
 
 OTHERS = "NotImplemented"
-NO_LISTS = "AccessControlListNotSupported"
-NO_LISTS_AT_BIRTH = "InvalidBucketAclWithObjectOwnership"
-GRANT = f'id="{STRANGER}"'
+GRANT = f'uri="{GROUPS}AllUsers"'
 KEY = base64.b64encode(b"k" * 32).decode()
 KEY_MD5 = base64.b64encode(hashlib.md5(b"k" * 32).digest()).decode()
 LOCK = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": LATER}
@@ -526,9 +565,9 @@ PROBES = {
     "ExpectedBucketOwner": works(so_anyway, lambda world, _: world.owner) + refused("AccessDenied", STRANGER),
     "ExpectedSourceBucketOwner": works(so_anyway, lambda world, _: world.owner) + refused("AccessDenied", STRANGER),
     "RequestPayer": works(untold("RequestCharged"), "requester"),
-    "ACL": each(mine_alone, "private", "bucket-owner-full-control", code=NO_LISTS),
-    "CreateBucket.ACL": each(mine_alone, "private", "bucket-owner-full-control", code=NO_LISTS_AT_BIRTH),
-    "AccessControlPolicy": works(mine_alone, lambda world, _: world.grants()) + refused(NO_LISTS, {"Grants": []}),
+    "ACL": each(listed, *CANNED),
+    "AccessControlPolicy": works(mine_alone, lambda world, _: world.grants(), needs={"ACL": ""})
+    + works(nobodys, {"Grants": []}, needs={"ACL": ""}),
     "ServerSideEncryption": each(told("ServerSideEncryption", "AES256"), "AES256"),
     "SSEKMSKeyId": refused(OTHERS, "key"),
     "SSEKMSEncryptionContext": refused(OTHERS, "e30="),
@@ -636,8 +675,10 @@ PROBES = {
 }
 for flag in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"):
     PROBES[f"PutPublicAccessBlock.PublicAccessBlockConfiguration.{flag}"] = works(blocked, True, False)
-for grant in ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP"):
-    PROBES |= {grant: refused(NO_LISTS, GRANT), f"CreateBucket.{grant}": refused(NO_LISTS_AT_BIRTH, GRANT)}
+for grant, permission in GRANTS.items():
+    PROBES[grant] = works(granted(permission), GRANT, needs={"ACL": ""}) + refused(
+        "InvalidArgument", f'id="{STRANGER}"', needs={"ACL": ""}
+    )
 PROBES |= {
     f"CompleteMultipartUpload.MultipartUpload.Parts.Checksum{name}": refused("InvalidRequest", "AAAAAAAAAAA=")
     for name in UNKEPT

@@ -318,6 +318,12 @@ def test_who_may_not_list_does_not_learn_what_is_there(owner, other, bucket):
     assert outcome(other.s3.get_object, Bucket=bucket, Key="absent") == DENIED
     put(owner, bucket, allow(bucket, root_of(other), ["s3:GetObject", "s3:ListBucket"]))
     assert outcome(other.s3.get_object, Bucket=bucket, Key="absent") == "NoSuchKey"
+    prefix = {"Condition": {"StringLike": {"s3:prefix": "in/*"}}}
+    put(owner, bucket, allow(bucket, root_of(other)), allow(bucket, root_of(other), "s3:ListBucket", **prefix))
+    assert outcome(other.s3.get_object, Bucket=bucket, Key="in/absent") == "NoSuchKey"
+    assert outcome(other.s3.get_object, Bucket=bucket, Key="absent") == DENIED
+    put(owner, bucket, deny(bucket, root_of(other)), allow(bucket, root_of(other), "s3:ListBucket"))
+    assert outcome(other.s3.get_object, Bucket=bucket, Key="absent") == DENIED
 
 
 def test_nobody_locks_an_account_out_of_its_bucket(owner, bucket):

@@ -68,7 +68,7 @@ impl Facts {
             revision: Sequence::ZERO,
         };
         let facts = Some(VersionView { facts: &self.object, created: now });
-        let object = Some(ObjectView { key: &self.key, version: None, facts });
+        let object = Some(ObjectView { key: &self.key, version: None, facts, owner: None });
         let question = Question {
             caller: &user.caller,
             action,

@@ -5,6 +5,7 @@ use kernel::{AccountId, BucketName, Caller, ObjectLock, PublicAccessBlock, Regio
 use metadata::{Bucket, NewBucket};
 use policy::{Action, BucketView, Permit};
 
+use crate::acl;
 use crate::facts::BucketFacts;
 use crate::leave::Ask;
 use crate::{BucketInfo, CreateBucket, Engine, Error, Existing, Missing, Result};
@@ -20,41 +21,46 @@ pub(crate) fn info(bucket: &Bucket) -> BucketInfo {
 }
 
 impl Engine {
-    /// Makes a bucket. Versioning starts out unversioned, unless it locks objects. Whoever gives it tags, an ownership or a
-    /// lock needs leave for these too.
+    /// Makes a bucket. Versioning starts out unversioned, unless it locks objects. Whoever gives it tags, an ownership, a
+    /// lock or a list that lets others in needs leave for these too.
     ///
     /// # Errors
     /// `AlreadyExists` when the name is taken, by the caller's account or by another; `Denied`.
     pub async fn create_bucket(&self, caller: &Caller, create: CreateBucket) -> Result<BucketInfo> {
-        let CreateBucket { name, tags, ownership, locks_objects } = create;
+        let CreateBucket { name, tags, ownership, acl, locks_objects } = create;
+        let owner = caller.account().unwrap_or(AccountId::HOME);
+        let acl = acl::of_new_bucket(acl.as_ref(), ownership, owner)?;
         let needed = [
             Some(Action::CreateBucket),
             Some(Action::PutBucketTagging).filter(|_| !tags.is_empty()),
             ownership.map(|_| Action::PutBucketOwnershipControls),
             locks_objects.then_some(Action::PutBucketObjectLockConfiguration),
             locks_objects.then_some(Action::PutBucketVersioning),
+            acl.as_ref().map(|_| Action::PutBucketAcl),
         ];
         for action in needed.into_iter().flatten() {
             self.permit_new(caller, action, &name, &tags)?;
         }
         let new = NewBucket {
             name: &name,
-            owner: caller.account().unwrap_or(AccountId::HOME),
+            owner,
             region: &self.region,
             tags,
             settings: BucketSettings {
                 ownership,
+                acl: acl.clone(),
                 object_lock: locks_objects.then(ObjectLock::default),
                 ..BucketSettings::default()
             },
             now: self.clock.now(),
             by: &caller.to_string(),
         };
-        let owner = new.owner;
         match self.catalog.create_bucket(new).await.map_err(Error::from) {
             Err(Error::AlreadyExists(Existing::OwnBucket)) => {
-                // What has been removed meanwhile was somebody's a moment ago.
-                let is_own = self.catalog.bucket(&name).await?.is_none_or(|known| known.owner == owner);
+                // What has been removed meanwhile was somebody's a moment ago. One with another list is not what was
+                // asked for, and making a bucket again changes no list.
+                let is_it = |known: &Bucket| known.owner == owner && known.settings.acl == acl;
+                let is_own = self.catalog.bucket(&name).await?.is_none_or(|known| is_it(&known));
                 Err(Error::AlreadyExists(if is_own { Existing::OwnBucket } else { Existing::Bucket }))
             }
             made => Ok(info(&*made?)),

@@ -45,7 +45,7 @@ impl Engine {
             let is_blocked = facts.settings.public_access_block.is_some_and(|block| block.block_public_policy);
             if is_blocked && source.is_public() {
                 let reason = "the bucket's public access block takes no policy that lets everybody in";
-                return Err(blocked(caller, Action::PutBucketPolicy, reason));
+                return Err(ruled_out(caller, Action::PutBucketPolicy, reason));
             }
             if !put.locks_out_knowingly {
                 self.expect_a_way_back(caller, &facts.with_policy(Arc::clone(&put.document)))?;
@@ -65,7 +65,15 @@ impl Engine {
     pub async fn bucket_is_public(&self, caller: &Caller, name: &BucketName) -> Result<bool> {
         let facts = self.bucket_facts(name).await?;
         self.permit(caller, Action::GetBucketPolicyStatus, &facts, None)?;
-        Ok(self.resource_policies(&facts, None)?.iter().any(|source| source.is_public()))
+        let ignores = facts.settings.public_access_block.is_some_and(|block| block.ignore_public_acls);
+        let list = facts.settings.acl.as_ref().filter(|_| facts.takes_lists() && !ignores);
+        let by_policy = || {
+            Ok(self
+                .resource_policies(Action::GetBucketPolicyStatus, &facts, None)?
+                .iter()
+                .any(|source| source.is_public()))
+        };
+        if list.is_some_and(|list| list.is_public()) { Ok(true) } else { by_policy() }
     }
 
     /// Refuses what would keep the caller from replacing the policy.
@@ -90,8 +98,8 @@ fn refused(fault: PolicyFault) -> Error {
     })
 }
 
-/// The refusal of what a bucket's public access block keeps out.
-pub(crate) fn blocked(caller: &Caller, action: Action, reason: &'static str) -> Error {
+/// The refusal of what no policy can allow, because how the bucket is set up rules it out.
+pub(crate) fn ruled_out(caller: &Caller, action: Action, reason: &'static str) -> Error {
     let (caller, reason) = (caller.clone(), reason.into());
     Refusal {
         caller,
@@ -99,7 +107,7 @@ pub(crate) fn blocked(caller: &Caller, action: Action, reason: &'static str) -> 
         reason,
         policies: Vec::new(),
         policy_hash: PolicyHash::NONE,
-        is_told: false,
+        is_told: true,
         opens_at: None,
     }
     .into()

@@ -28,6 +28,7 @@ impl Engine {
             && copy.replace_tags.is_none()
             && copy.website_redirect.is_none()
             && copy.algorithm.is_none()
+            && copy.acl.is_none()
             && copy.embargo.is_none()
             && !copy.says_how_to_store;
         if onto_itself && copy.source.version.is_none() && changes_nothing {
@@ -72,7 +73,8 @@ impl Engine {
         let source = self.bucket_facts(&copy.source.bucket).await?;
         let grounds = EmbargoGrounds { wanted, tags, source: Some((&source, &read.info.version)) };
         let embargo = self.embargo_of_new(caller, &facts, &copy.key, grounds).await?;
-        let target = Target { key: copy.key, attributes, condition: copy.condition, annotations, embargo };
+        let ownings = self.ownings(caller, &facts, &copy.key, attributes.acl.as_ref())?;
+        let target = Target { key: copy.key, attributes, ownings, condition: copy.condition, annotations, embargo };
         let source = Source { stream: read.body, bytes, announced: Announced::default(), algorithm };
         let written = self.write(permit, facts, target, source).await?;
         Ok(Copied { written, source_version })

@@ -133,6 +133,12 @@ pub enum Fault {
         /// The most allowed.
         max: u32,
     },
+    /// An access control list where lists mean nothing.
+    #[error("the bucket does not allow ACLs")]
+    AclsOff,
+    /// Lists shall mean nothing, and there is one that says something, or that is asked for.
+    #[error("bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")]
+    AclWithOwnership,
     /// The bucket's policy is none.
     #[error(transparent)]
     Policy(policy::PolicyFault),

@@ -4,8 +4,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use kernel::settings::{BucketSettings, Ownership};
-use kernel::{AccountId, Acl, BucketName, Caller, Grant, Grantee, Permission, Protection, Timestamp, Versioning};
+use kernel::settings::BucketSettings;
+use kernel::{BucketName, Protection, Timestamp, Versioning};
 use metadata::Bucket;
 use policy::BucketView;
 
@@ -25,21 +25,6 @@ impl BucketFacts {
     pub(crate) fn name(&self) -> &BucketName {
         &self.0.name
     }
-    /// Who will own what a caller writes.
-    ///
-    /// Source: Amazon S3 User Guide, *Controlling ownership of objects*.
-    pub(crate) fn owner_of_new(&self, caller: &Caller, acl: Option<&Acl>) -> AccountId {
-        let writer = caller.account().unwrap_or(self.0.owner);
-        let is_handed_over = || {
-            let full = Grant { grantee: Grantee::Account(self.0.owner), permission: Permission::FullControl };
-            acl.is_some_and(|acl| acl.grants.contains(&full))
-        };
-        match self.0.settings.ownership {
-            None | Some(Ownership::BucketOwnerEnforced) => self.0.owner,
-            Some(Ownership::BucketOwnerPreferred) if is_handed_over() => self.0.owner,
-            Some(Ownership::BucketOwnerPreferred | Ownership::ObjectWriter) => writer,
-        }
-    }
     /// What a version is kept from that is written now, by the lake's clock: what its request says, else what the bucket
     /// says of all.
     pub(crate) fn protection_of_new(&self, asked: &Protection, now: Timestamp) -> Protection {
@@ -51,7 +36,7 @@ impl BucketFacts {
         BucketView {
             name: &self.0.name,
             owner: self.0.owner,
-            owns_objects: matches!(self.0.settings.ownership, None | Some(Ownership::BucketOwnerEnforced)),
+            owns_objects: !self.takes_lists(),
             created: self.0.created,
             tags: &self.0.tags,
             versioning: match self.0.versioning {

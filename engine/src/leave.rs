@@ -59,7 +59,7 @@ impl<'a> Ask<'a> {
 
     /// For something with a key, of which nothing is known or need be.
     pub(crate) fn key(action: Action, facts: &'a BucketFacts, key: &'a ObjectKey) -> Self {
-        let object = Some(ObjectView { key, version: None, facts: None });
+        let object = Some(ObjectView { key, version: None, facts: None, owner: None });
         Self { object, ..Self::bucket(action, facts) }
     }
 
@@ -118,6 +118,9 @@ impl Engine {
     }
 
     fn decide(&self, caller: &Caller, ask: &Ask<'_>) -> Result<Permit> {
+        if let Some(facts) = ask.facts.filter(|_| is_bound(caller)) {
+            facts.expect_payer(caller, ask.action)?;
+        }
         let sets = self.policy_sets.snapshot();
         let lake = if is_bound(caller) { sets.sources()? } else { &[] };
         let moment = Moment { judge: &self.judge, lake, now: self.time.opening() };
@@ -165,7 +168,7 @@ impl Engine {
             return Ok(look(moment.judge, &question, &Policies::default()));
         }
         let mut resource = match facts {
-            Some(facts) => self.resource_policies(facts, object.and_then(|object| object.facts))?,
+            Some(facts) => self.resource_policies(action, facts, object.and_then(|object| object.facts))?,
             None => Vec::new(),
         };
         resource.extend(trust.cloned());
@@ -178,10 +181,11 @@ impl Engine {
     /// What a bucket and an object in it say of who may.
     pub(crate) fn resource_policies(
         &self,
+        action: Action,
         facts: &BucketFacts,
         object: Option<VersionView<'_>>,
     ) -> Result<Vec<Arc<Source>>> {
-        self.bucket_policies.concerning(facts, object, &|id| self.account_of_canonical_id(id))
+        self.bucket_policies.concerning(action, facts, object, &|id| self.account_of_canonical_id(id))
     }
 
     /// Asks for leave to do something with the lake as a whole.
@@ -234,15 +238,28 @@ impl Engine {
         {
             return Err(self.closed(caller, ask, bucket, (sought, version)));
         }
-        let permit = self.permit_with_facts(caller, ask, sought, found.as_ref().ok())?;
+        let permit = self.permit_with_facts(caller, ask, sought, found.as_ref().ok());
         match found {
-            Ok(version) => Ok((permit, version)),
+            Ok(version) => Ok((permit?, version)),
             Err(absent @ (Error::NotFound(_) | Error::Invalid(Fault::Marker { .. }) | Error::Removed { .. })) => {
-                self.permit(caller, Action::ListBucket, bucket, None)?;
+                // Of what is not there, nothing says who may: only what is forbidden stays so.
+                match permit {
+                    Err(Error::Denied(refusal)) if refusal.policies.is_empty() => {}
+                    permit => drop(permit?),
+                }
+                self.permit_list(caller, bucket, sought.key)?;
                 Err(absent)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Asks for leave to know that there is no object of a key: who may know it could list with the key as prefix.
+    fn permit_list(&self, caller: &Caller, bucket: &BucketFacts, key: &ObjectKey) -> Result<Permit> {
+        let mut origin = caller.origin().clone();
+        origin.keys.insert("s3:prefix", key.as_str().to_owned());
+        let caller = Caller::new(caller.who().clone(), Arc::new(origin));
+        self.permit(&caller, Action::ListBucket, bucket, None)
     }
 
     /// Asks for leave to do something with an object whether there is one or not.
@@ -268,7 +285,7 @@ impl Engine {
         found: Option<&Version>,
     ) -> Result<Permit> {
         let facts = found.and_then(|version| Some(VersionView { facts: version.object()?, created: version.modified }));
-        let object = Some(ObjectView { key: sought.key, version: sought.name, facts });
+        let object = Some(ObjectView { key: sought.key, version: sought.name, facts, owner: None });
         self.ask(caller, Ask { object, ..ask })
     }
 

@@ -9,6 +9,7 @@
 //! get:  facts → permit → version → condition → bytes, each verified before it leaves
 //! ```
 
+mod acl;
 mod annotations;
 mod as_of;
 mod audit;
@@ -29,6 +30,7 @@ mod ingest;
 mod leave;
 mod list;
 mod object_lock;
+mod payment;
 mod policies;
 mod policy_sets;
 mod put;
@@ -50,6 +52,7 @@ use policy::{Judge, Permit};
 use storage::{BlobStore, StorageError};
 use tokio::sync::Semaphore;
 
+pub use acl::{AskedAcl, CannedAcl, PutAcl, StandingAcl};
 pub use annotations::{
     AnnotationPage, AnnotationPlace, AnnotationRead, AnnotationWritten, ListAnnotations, PutAnnotation,
     RemoveAnnotation,
@@ -81,6 +84,7 @@ pub use request::{
     Page, PartPage, PutObject, PutPart, Selection, Trailer, UploadChecksum, UploadInfo, UploadName, WantedEmbargo,
     Written,
 };
+pub use settings::BucketTruth;
 pub use stale_uploads::{StaleUploadSettings, StaleUploads};
 pub use sweep::{Sweep, SweepSettings};
 pub use trusted_time::{TimeHold, TimeKeeper, TimeReading, TimeTrust};

@@ -1,9 +1,10 @@
 //! Listing: pages of keys, versions and uploads.
 
-use kernel::{Caller, Timestamp, Version};
+use kernel::{AccountId, Caller, Timestamp, Version};
 use metadata::{Listing, ObjectScan, PastListing, Row, UploadScan, VersionScan};
 use policy::Action;
 
+use crate::facts::BucketFacts;
 use crate::upload::upload_info;
 use crate::{
     Engine, Entry, ListObjects, ListUploads, ListVersions, ListedObject, ListedVersion, ObjectPage, Page, Result,
@@ -18,8 +19,13 @@ fn page<T, U>(listing: Listing<T>, item: impl Fn(T) -> U) -> Page<U> {
     Page { entries: entries.collect(), truncated: listing.truncated }
 }
 
-fn listed(version: Version, opens: &impl Fn(&Version) -> Option<Timestamp>) -> ListedObject {
-    ListedObject { opens: opens(&version), version }
+fn listed(facts: &BucketFacts, version: Version, opens: &impl Fn(&Version) -> Option<Timestamp>) -> ListedObject {
+    ListedObject { opens: opens(&version), owner: owner(facts, &version), version }
+}
+
+/// Whose a version is. A marker is the bucket's owner's.
+fn owner(facts: &BucketFacts, version: &Version) -> AccountId {
+    version.object().map_or(facts.owner, |object| facts.owner_of(object))
 }
 
 fn name(entry: &Entry<ListedObject>) -> &str {
@@ -46,14 +52,15 @@ impl Engine {
         };
         let (veil, opens) = (self.veil(caller, &facts), self.opening_of(caller, &facts));
         let Some(as_of) = list.as_of else {
-            let page = page(self.catalog.list_objects_behind(veil, scan).await?, |version| listed(version, &opens));
+            let page =
+                page(self.catalog.list_objects_behind(veil, scan).await?, |version| listed(&facts, version, &opens));
             let next = page.entries.last().filter(|_| page.truncated).map(name).map(str::to_owned);
             return Ok(ObjectPage { page, next, as_of: None });
         };
         let at = self.moment(caller, &facts, as_of).await?;
         let past = self.catalog.list_objects_behind_as_of(veil, &facts, scan, at);
         let PastListing { rows, next } = past.await?;
-        let page = page(Listing { rows, truncated: next.is_some() }, |version| listed(version, &opens));
+        let page = page(Listing { rows, truncated: next.is_some() }, |version| listed(&facts, version, &opens));
         Ok(ObjectPage { page, next, as_of: Some(at) })
     }
 
@@ -73,7 +80,12 @@ impl Engine {
         };
         let (veil, opens) = (self.veil(caller, &facts), self.opening_of(caller, &facts));
         let listing = self.catalog.list_versions_behind(veil, scan).await?;
-        Ok(page(listing, |(version, is_latest)| ListedVersion { opens: opens(&version), version, is_latest }))
+        Ok(page(listing, |(version, is_latest)| ListedVersion {
+            opens: opens(&version),
+            owner: owner(&facts, &version),
+            version,
+            is_latest,
+        }))
     }
 
     /// A page of uploads under way, by key and then by when they were started.

@@ -7,9 +7,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kernel::settings::Ownership;
 use kernel::{AccountId, Acl, BucketName};
-use policy::{AclPlace, Attachment, CanonicalUsers, PolicyFault, Source, VersionView};
+use policy::{AclPlace, Action, Attachment, CanonicalUsers, PolicyFault, Source, VersionView, is_of_object_owner};
 
 use crate::facts::BucketFacts;
 use crate::{Error, Result};
@@ -52,13 +51,20 @@ struct StandingAcl {
     ignore_public: bool,
 }
 
-/// What a bucket's policy says, and the policy.
-type StandingPolicy = (Arc<str>, Arc<Source>);
+/// A bucket's policy.
+#[derive(Clone)]
+struct BucketPolicy {
+    /// What it says.
+    document: Arc<str>,
+    whole: Arc<Source>,
+    /// What of it holds for objects of others in the bucket.
+    denials: Arc<Source>,
+}
 
 /// Compiled policies of buckets and objects.
 #[derive(Default)]
 pub(crate) struct BucketPolicies {
-    policies: Mutex<HashMap<BucketName, StandingPolicy>>,
+    policies: Mutex<HashMap<BucketName, BucketPolicy>>,
     lists: Kept<StandingAcl>,
 }
 
@@ -66,6 +72,7 @@ impl BucketPolicies {
     /// What concerns a question about a bucket, or about an object in it.
     pub(crate) fn concerning(
         &self,
+        action: Action,
         facts: &BucketFacts,
         object: Option<VersionView<'_>>,
         canonical: CanonicalUsers<'_>,
@@ -76,10 +83,13 @@ impl BucketPolicies {
         };
         let mut sources = Vec::new();
         if let Some(document) = &facts.settings.policy {
-            sources.push(self.policy(facts.name(), document, canonical).map_err(damaged)?);
+            let policy = self.policy(facts.name(), document, canonical).map_err(damaged)?;
+            // What is another's is not the bucket's owner's to give away.
+            let is_others = object.is_some_and(|object| facts.owner_of(object.facts) != facts.owner);
+            sources.push(if is_others && is_of_object_owner(action) { policy.denials } else { policy.whole });
         }
         // Where the bucket's owner owns everything, lists mean nothing.
-        if matches!(facts.settings.ownership, None | Some(Ownership::BucketOwnerEnforced)) {
+        if !facts.takes_lists() {
             return Ok(sources);
         }
         let ignore_public = facts.settings.public_access_block.is_some_and(|block| block.ignore_public_acls);
@@ -95,18 +105,25 @@ impl BucketPolicies {
 
     /// The policy of a bucket that stands. The document is compared, not hashed: mostly it is the very one that was compiled.
     /// An account that it names by a canonical id and that is no more is nobody.
-    fn policy(&self, bucket: &BucketName, document: &Arc<str>, canonical: CanonicalUsers<'_>) -> Compiled {
+    fn policy(
+        &self,
+        bucket: &BucketName,
+        document: &Arc<str>,
+        canonical: CanonicalUsers<'_>,
+    ) -> std::result::Result<BucketPolicy, PolicyFault> {
         let policies = || self.policies.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, source)) = policies().get(bucket).filter(|(known, _)| known == document) {
-            return Ok(Arc::clone(source));
+        if let Some(policy) = policies().get(bucket).filter(|known| known.document == *document) {
+            return Ok(policy.clone());
         }
-        let source = Arc::new(compile(bucket, document, &|id| canonical(id).or(Some(AccountId::NOBODY)))?);
+        let whole = compile(bucket, document, &|id| canonical(id).or(Some(AccountId::NOBODY)))?;
+        let policy =
+            BucketPolicy { document: Arc::clone(document), denials: Arc::new(whole.denials()), whole: Arc::new(whole) };
         let mut policies = policies();
         if policies.len() >= KEPT_MAX {
             policies.clear();
         }
-        policies.insert(bucket.clone(), (Arc::clone(document), Arc::clone(&source)));
-        Ok(source)
+        policies.insert(bucket.clone(), policy.clone());
+        Ok(policy)
     }
 }
 

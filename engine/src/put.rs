@@ -1,13 +1,14 @@
 //! Writing an object in one request.
 
 use kernel::{
-    AccountId, AnnotationSum, BlobId, BucketName, Caller, Content, ObjectFacts, ObjectKey, Placement, Protection,
-    VersionId, WriteCondition,
+    AnnotationSum, BlobId, BucketName, Caller, Content, ObjectFacts, ObjectKey, Placement, Protection, VersionId,
+    WriteCondition,
 };
 use metadata::NewVersion;
 use policy::{Action, Permit};
 use storage::Hint;
 
+use crate::acl::Ownings;
 use crate::annotations::carried::{Annotations, Carried};
 use crate::embargo::written::{EmbargoGrounds, NewEmbargo};
 use crate::facts::BucketFacts;
@@ -19,6 +20,7 @@ use crate::{Attributes, Engine, Error, PutObject, Result, Written};
 pub(crate) struct Target {
     pub(crate) key: ObjectKey,
     pub(crate) attributes: Attributes,
+    pub(crate) ownings: Ownings,
     pub(crate) condition: WriteCondition,
     /// The annotations that it has from the beginning: those of another version.
     pub(crate) annotations: Option<Annotations>,
@@ -47,7 +49,8 @@ impl Engine {
         let grounds =
             EmbargoGrounds { wanted: attributes.embargo.as_ref(), tags: Some(&attributes.tags), source: None };
         let embargo = self.embargo_of_new(caller, &facts, &key, grounds).await?;
-        let target = Target { key, attributes, condition, annotations: None, embargo };
+        let ownings = self.ownings(caller, &facts, &key, attributes.acl.as_ref())?;
+        let target = Target { key, attributes, ownings, condition, annotations: None, embargo };
         self.expect(&permit, &facts, &target.key, &target.condition).await?;
         let source = Source::from_body(body, algorithm);
         self.write(permit, facts, target, source).await
@@ -136,7 +139,6 @@ impl Engine {
                 id: arrived.id,
                 now,
                 facts: ObjectFacts {
-                    owner: facts.owner_of_new(permit.caller(), target.attributes.acl.as_ref()),
                     protection: facts.protection_of_new(&known.protection, self.time.opening()),
                     ..known
                 },
@@ -184,8 +186,8 @@ fn object_facts(target: &Target, ingested: &Ingested) -> ObjectFacts {
         tags: attributes.tags.clone(),
         content: Content::Whole(ingested.extent.clone()),
         annotations: AnnotationSum::default(),
-        owner: AccountId::HOME,
-        acl: attributes.acl.clone(),
+        owner: target.ownings.owner,
+        acl: target.ownings.acl.clone(),
         protection: Protection { embargo: target.embargo.embargo.clone(), ..attributes.protection.clone() },
     }
 }

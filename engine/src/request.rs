@@ -6,11 +6,12 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use kernel::settings::{Ownership, Quota};
 use kernel::{
-    Acl, BucketName, ByteRange, Checksum, ChecksumAlgorithm, ETag, EmbargoReader, Headers, ObjectKey, Part, Protection,
-    ReadCondition, Region, Retention, Sequence, Tags, Timestamp, UploadId, UserMetadata, Version, VersionName,
-    Versioning, WriteCondition,
+    AccountId, BucketName, ByteRange, Checksum, ChecksumAlgorithm, ETag, EmbargoReader, Headers, ObjectKey, Part,
+    Protection, ReadCondition, Region, Retention, Sequence, Tags, Timestamp, UploadId, UserMetadata, Version,
+    VersionName, Versioning, WriteCondition,
 };
 
+use crate::acl::AskedAcl;
 use crate::error::BodyError;
 
 /// A bucket as callers see it.
@@ -50,8 +51,10 @@ pub struct CreateBucket {
     pub name: BucketName,
     /// Its tags.
     pub tags: Tags,
-    /// Who owns what others write; none means bucket owner enforced.
+    /// Who owns what others write; none means the writer.
     pub ownership: Option<Ownership>,
+    /// Who is granted what on it; none for its owner alone.
+    pub acl: Option<AskedAcl>,
     /// Whether it locks objects, and so keeps all their versions.
     pub locks_objects: bool,
 }
@@ -59,7 +62,7 @@ pub struct CreateBucket {
 impl CreateBucket {
     /// A bucket with nothing but a name.
     pub fn named(name: BucketName) -> Self {
-        Self { name, tags: Tags::default(), ownership: None, locks_objects: false }
+        Self { name, tags: Tags::default(), ownership: None, acl: None, locks_objects: false }
     }
 }
 
@@ -90,7 +93,7 @@ pub struct Attributes {
     /// Tags.
     pub tags: Tags,
     /// Who is granted what; none for its owner alone.
-    pub acl: Option<Acl>,
+    pub acl: Option<AskedAcl>,
     /// What it is kept from.
     pub protection: Protection,
     /// What the request says about who may read it from when on; none where it says nothing.
@@ -264,7 +267,7 @@ pub struct CopyObject {
     /// New tags; none to keep the source's.
     pub replace_tags: Option<Tags>,
     /// Who is granted what on the copy; never taken from the source.
-    pub acl: Option<Acl>,
+    pub acl: Option<AskedAcl>,
     /// What the copy is kept from; never taken from the source.
     pub protection: Protection,
     /// What the request says about who may read the copy from when on. An embargo of the source that is in force comes
@@ -387,6 +390,8 @@ pub struct ListedObject {
     pub version: Version,
     /// When it opens to the caller; none for what is open.
     pub opens: Option<Timestamp>,
+    /// Whose it is.
+    pub owner: AccountId,
 }
 
 /// A version in a listing.
@@ -398,6 +403,8 @@ pub struct ListedVersion {
     pub is_latest: bool,
     /// As in [`ListedObject`].
     pub opens: Option<Timestamp>,
+    /// Whose it is; a marker is the bucket's owner's.
+    pub owner: AccountId,
 }
 
 /// How the parts of an upload add up to one checksum.
@@ -433,6 +440,8 @@ pub struct UploadInfo {
     pub key: ObjectKey,
     /// When it was started.
     pub started: Timestamp,
+    /// Who will own the object.
+    pub owner: AccountId,
     /// How its parts add up.
     pub checksum: UploadChecksum,
 }

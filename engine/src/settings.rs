@@ -6,7 +6,10 @@ use metadata::CatalogError;
 use policy::Action;
 
 use crate::facts::BucketFacts;
-use crate::{DECISIONS_MAX, Engine, Error, Result};
+use crate::{Engine, Error, Result};
+
+/// Times a setting is decided anew because its bucket changed under it: many may set up a bucket at once.
+const ATTEMPTS_MAX: u32 = 64;
 
 impl Engine {
     /// A setting of the bucket; one without a value was never set, or was taken away.
@@ -19,13 +22,29 @@ impl Engine {
         Ok(facts.settings.get(setting))
     }
 
+    /// Says whether the caller may ask for what is so of every bucket, or set it.
+    ///
+    /// # Errors
+    /// `NotFound` (bucket), `Denied`.
+    pub async fn may_ask(&self, caller: &Caller, name: &BucketName, truth: BucketTruth) -> Result<()> {
+        let action = match truth {
+            BucketTruth::Encryption => Action::GetEncryptionConfiguration,
+            BucketTruth::SetEncryption => Action::PutEncryptionConfiguration,
+            BucketTruth::Logging => Action::GetBucketLogging,
+            BucketTruth::SetLogging => Action::PutBucketLogging,
+        };
+        let facts = self.bucket_facts(name).await?;
+        self.permit(caller, action, &facts, None).map(drop)
+    }
+
     /// Replaces a setting of the bucket, or takes it away.
     ///
     /// # Errors
     /// `Precondition` where a lock of objects would go, or come to a bucket that does not keep their versions;
     /// `NotFound` (bucket), `Denied`.
     pub async fn set_bucket_setting(&self, caller: &Caller, name: &BucketName, setting: Setting) -> Result<()> {
-        self.set_up(caller, name, write_action(&setting), |_| Ok(setting.clone())).await
+        let decide = |facts: &BucketFacts| facts.expect_fit(&setting).map(|()| setting.clone());
+        self.set_up(caller, name, write_action(&setting), decide).await
     }
 
     /// Sets a bucket up in a way that depends on how it is set up otherwise: where that changes meanwhile, everything is
@@ -41,7 +60,7 @@ impl Engine {
         decide: impl Fn(&BucketFacts) -> Result<Setting>,
     ) -> Result<()> {
         let by = &caller.to_string();
-        for _ in 0..DECISIONS_MAX {
+        for _ in 0..ATTEMPTS_MAX {
             let facts = self.bucket_facts(name).await?;
             self.permit(caller, action, &facts, None)?;
             match self.catalog.set_bucket(&facts, decide(&facts)?, self.clock.now(), by).await {
@@ -51,6 +70,19 @@ impl Engine {
         }
         Err(Error::Busy)
     }
+}
+
+/// What is so of every bucket: asked for and set by rights of their own all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketTruth {
+    /// Everything is sealed: to be asked.
+    Encryption,
+    /// To be set.
+    SetEncryption,
+    /// Nothing is logged to a bucket: to be asked.
+    Logging,
+    /// To be set.
+    SetLogging,
 }
 
 fn read_action(setting: SettingName) -> Action {

@@ -26,7 +26,7 @@ const PARTS_PER_READ: usize = 1_000;
 pub(crate) fn upload_info(upload: &Upload) -> UploadInfo {
     let checksum =
         UploadChecksum { algorithm: upload.algorithm, full_object: upload.full_object, chosen: upload.checksum_chosen };
-    UploadInfo { id: upload.id, key: upload.key.clone(), started: upload.started, checksum }
+    UploadInfo { id: upload.id, key: upload.key.clone(), started: upload.started, owner: upload.owner, checksum }
 }
 
 impl Engine {
@@ -37,6 +37,7 @@ impl Engine {
     pub async fn create_upload(&self, caller: &Caller, create: CreateUpload) -> Result<UploadInfo> {
         let facts = self.bucket_facts(&create.bucket).await?;
         let permit = self.permit_write(caller, &facts, &create.key, &create.attributes)?;
+        let ownings = self.ownings(caller, &facts, &create.key, create.attributes.acl.as_ref())?;
         let (algorithm, full_object) = checksum_of_upload(create.checksum)?;
         self.permit_classifying(
             caller,
@@ -55,8 +56,8 @@ impl Engine {
             algorithm,
             full_object,
             checksum_chosen: create.checksum.is_some(),
-            owner: facts.owner_of_new(caller, create.attributes.acl.as_ref()),
-            acl: create.attributes.acl,
+            owner: ownings.owner,
+            acl: ownings.acl,
             protection: Protection { embargo, ..create.attributes.protection },
         };
         let (upload, by) = (&upload, &caller.to_string());

@@ -76,8 +76,6 @@ pub struct GatewayParts {
     pub engine: Arc<Engine>,
     /// The root identity's keys.
     pub root: RootCredentials,
-    /// The canonical user id that owns every bucket: 64 hex digits.
-    pub owner: String,
     /// The region that requests must be signed for.
     pub region: Region,
     /// Base domains of virtual-host style; none means path style only.
@@ -109,18 +107,14 @@ impl Gateway {
     /// Puts a gateway together.
     pub fn new(parts: GatewayParts) -> Arc<Self> {
         let virtual_hosts = VirtualHosts::new(&parts.domains, &parts.website_domains);
-        let face = || S3Face::new(Arc::clone(&parts.engine), parts.region.clone(), parts.owner.clone());
+        let face = || S3Face::new(Arc::clone(&parts.engine), parts.region.clone());
         let keys = Arc::new(KeyRing::new(&parts.root, Some(Arc::clone(&parts.engine))));
         let forms = Forms {
             face: face(),
             signers: Signers { keys: Arc::clone(&keys), region: parts.region.clone() },
             clock: Arc::clone(&parts.clock),
         };
-        let batches = Batches {
-            engine: Arc::clone(&parts.engine),
-            owner: parts.owner.clone(),
-            entropy: Arc::clone(&parts.entropy),
-        };
+        let batches = Batches { engine: Arc::clone(&parts.engine), entropy: Arc::clone(&parts.entropy) };
         let logins = Logins::new(Arc::clone(&parts.engine), Arc::clone(&parts.providers), Arc::clone(&parts.clock));
         let logins = Arc::new(logins);
         let desk = Desk { engine: Arc::clone(&parts.engine), forms, batches, logins: Arc::clone(&logins) };

@@ -16,7 +16,7 @@ const PURPOSE: &str = "x-lake-purpose";
 /// Headers that condition keys stand for, in their order.
 ///
 /// Source: Service Authorization Reference, *Condition keys for Amazon S3*.
-const HEADERS: [(&str, &str); 21] = [
+const HEADERS: [(&str, &str); 22] = [
     ("content-length", "content-length"),
     ("if-match", "s3:if-match"),
     ("if-none-match", "s3:if-none-match"),
@@ -33,6 +33,8 @@ const HEADERS: [(&str, &str); 21] = [
     ("x-amz-grant-write-acp", "s3:x-amz-grant-write-acp"),
     ("x-amz-metadata-directive", "s3:x-amz-metadata-directive"),
     ("x-amz-object-ownership", "s3:x-amz-object-ownership"),
+    // No condition asks for it, the engine does.
+    ("x-amz-request-payer", "x-amz-request-payer"),
     ("x-amz-server-side-encryption", "s3:x-amz-server-side-encryption"),
     ("x-amz-server-side-encryption-aws-kms-key-id", "s3:x-amz-server-side-encryption-aws-kms-key-id"),
     ("x-amz-server-side-encryption-customer-algorithm", "s3:x-amz-server-side-encryption-customer-algorithm"),

@@ -10,6 +10,7 @@ pub(crate) mod batch;
 pub(crate) mod query_api;
 pub(crate) mod website;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use engine::Engine;
@@ -97,7 +98,12 @@ impl S3Route for OwnRoute {
         let is_vouched = vouched.is_some();
         let is_signed = request.credentials.is_some() || is_vouched;
         let access_key = request.credentials.as_ref().map(|credentials| credentials.access_key.as_str());
-        let head = Head::of(&request.headers, request.uri.query(), &request.extensions);
+        // What a link says in its query, it says as if in a header: policies may ask for it.
+        let headers = match request.extensions.get::<Mended>() {
+            Some(mended) => Cow::Owned(mended.on(&request.headers)),
+            None => Cow::Borrowed(&request.headers),
+        };
+        let head = Head::of(&headers, request.uri.query(), &request.extensions);
         let caller = match vouched {
             Some(caller) => caller,
             None => self.keys.caller(access_key, head)?,

@@ -17,6 +17,7 @@ mod multipart;
 mod object_lock;
 mod objects;
 mod ownership;
+pub(crate) mod parties;
 mod policy;
 mod tagging;
 mod truths;
@@ -24,15 +25,15 @@ mod website;
 
 use std::sync::Arc;
 
-use engine::{AsOf, Engine, WantedEmbargo, Written};
+use engine::{AsOf, AskedAcl, Engine, WantedEmbargo, Written};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use kernel::{Caller, Region};
+use kernel::{AccountId, Caller, Region};
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result};
 
 use crate::front::trace::RequestTrace;
 use crate::s3_error::{self, Failure, Mistake};
-use crate::translate::{as_of, embargo, names, unhonoured};
+use crate::translate::{acl as acl_words, as_of, embargo, names, unhonoured};
 
 /// What every operation ends in.
 type Answer<T> = Result<S3Response<T>, Failure>;
@@ -41,13 +42,12 @@ type Answer<T> = Result<S3Response<T>, Failure>;
 pub(crate) struct S3Face {
     engine: Arc<Engine>,
     region: Region,
-    owner: String,
 }
 
 impl S3Face {
-    /// A face for an engine in a region, whose buckets all belong to `owner`: a canonical user id, 64 hex digits.
-    pub(crate) fn new(engine: Arc<Engine>, region: Region, owner: String) -> Self {
-        Self { engine, region, owner }
+    /// A face for an engine in a region.
+    pub(crate) fn new(engine: Arc<Engine>, region: Region) -> Self {
+        Self { engine, region }
     }
 
     /// Who is calling, once the request asks for nothing that is not honoured.
@@ -70,13 +70,38 @@ impl S3Face {
     }
 
     fn caller<T>(&self, request: &S3Request<T>) -> Result<Caller, Mistake> {
-        unhonoured::refuse(&request.headers, &self.owner)?;
+        unhonoured::refuse(&request.headers)?;
         Ok(request.extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous))
     }
 
-    /// Who owns everything.
-    fn owner(&self) -> Owner {
-        Owner { display_name: Some(OWNER_NAME.to_owned()), id: Some(self.owner.clone()) }
+    /// What a request says of the parties to it, before its operation begins: whose it takes its buckets for, and whether
+    /// it pays, which the answer then tells.
+    async fn meet<T>(&self, request: &S3Request<T>) -> Result<Option<(HeaderName, HeaderValue)>, Failure> {
+        let trace = trace_of(request);
+        let bucket = trace.as_ref().and_then(|trace| trace.resolved()?.bucket.as_deref());
+        parties::expect_owners(&self.engine, &request.headers, bucket).await?;
+        match request.extensions.get::<Caller>() {
+            Some(caller) => parties::charge(&self.engine, &request.headers, caller, bucket).await,
+            None => Ok(None),
+        }
+    }
+
+    /// What an account is called in answers. One that is no more has no name.
+    fn owner(&self, account: AccountId) -> Owner {
+        match self.engine.canonical_id(account) {
+            Some((id, name)) => Owner { display_name: Some(name), id: Some(id) },
+            None => Owner { display_name: None, id: Some(format!("{:0>64}", account.to_string())) },
+        }
+    }
+
+    /// The account with a canonical user id.
+    fn account(&self, canonical_id: &str) -> Option<AccountId> {
+        self.engine.account_of_canonical_id(canonical_id)
+    }
+
+    /// The access control list that a request's headers ask for.
+    fn asked_acl(&self, headers: &HeaderMap) -> Result<Option<AskedAcl>, Mistake> {
+        acl_words::of_headers(headers, &|id| self.account(id))
     }
 }
 
@@ -89,9 +114,6 @@ pub(crate) fn answer(failure: Failure, trace: Option<&RequestTrace>) -> S3Error 
     s3_error::report(&failure, trace.map_or("", RequestTrace::id));
     failure.into()
 }
-
-/// What the owner is called in answers.
-const OWNER_NAME: &str = "root";
 
 /// All bytes are sealed, always.
 fn sealed() -> Option<ServerSideEncryption> {
@@ -127,8 +149,11 @@ macro_rules! operations {
             $($(
                 async fn $name(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
                     let trace = trace_of(&request);
-                    let answered = match acl::judge(self, &request, stringify!($name)).await {
-                        Ok(()) => $subject::$name(self, request).await,
+                    let answered = match self.meet(&request).await {
+                        Ok(charge) => $subject::$name(self, request).await.map(|mut answer| {
+                            answer.headers.extend(charge);
+                            answer
+                        }),
                         Err(failure) => Err(failure),
                     };
                     answered.map_err(|failure| answer(failure, trace.as_deref()))
@@ -140,7 +165,9 @@ macro_rules! operations {
 
 operations! {
     acl:
+        get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput,
         put_bucket_acl(PutBucketAclInput) -> PutBucketAclOutput,
+        get_object_acl(GetObjectAclInput) -> GetObjectAclOutput,
         put_object_acl(PutObjectAclInput) -> PutObjectAclOutput;
     buckets:
         create_bucket(CreateBucketInput) -> CreateBucketOutput,
@@ -151,8 +178,6 @@ operations! {
         get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput,
         put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput;
     truths:
-        get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput,
-        get_object_acl(GetObjectAclInput) -> GetObjectAclOutput,
         get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput,
         put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput,
         delete_bucket_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput,

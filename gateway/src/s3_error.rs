@@ -115,12 +115,15 @@ pub(crate) enum Mistake {
     /// No annotation's name can begin so.
     #[error("the annotation prefix {0}")]
     AnnotationPrefix(NameError),
-    /// An access control list for a bucket in which lists mean nothing.
-    #[error("the bucket does not allow ACLs")]
-    AclsOff,
-    /// An access control list for a new bucket in which lists would mean nothing.
-    #[error("bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")]
-    AclOnCreation,
+    /// An access control list that is none.
+    #[error("the XML you provided was not well-formed or did not validate: {0}")]
+    Acl(&'static str),
+    /// An access control list in the headers and in the body.
+    #[error("this request does not support content: its headers name an access control list")]
+    TwoAcls,
+    /// Something is granted to an email address.
+    #[error("the email address you provided does not match any account on record")]
+    GranteeByEmail,
     /// An access control list is to be put, and none came.
     #[error("your request was missing a required header: it names no access control list")]
     NoAcl,
@@ -214,8 +217,9 @@ fn from_mistake(mistake: &Mistake) -> S3Error {
         Mistake::AnnotationNameTooLong => return unlisted("AnnotationNameTooLong", StatusCode::BAD_REQUEST, mistake),
         Mistake::AnnotationPrefix(_) => return unlisted("InvalidPrefix", StatusCode::BAD_REQUEST, mistake),
         Mistake::Form(fault) => return form_fault(fault),
-        Mistake::AclsOff => S3ErrorCode::AccessControlListNotSupported,
-        Mistake::AclOnCreation => S3ErrorCode::InvalidBucketAclWithObjectOwnership,
+        Mistake::Acl(_) => S3ErrorCode::MalformedACLError,
+        Mistake::TwoAcls => S3ErrorCode::UnexpectedContent,
+        Mistake::GranteeByEmail => S3ErrorCode::UnresolvableGrantByEmailAddress,
         Mistake::NoAcl => S3ErrorCode::MissingSecurityHeader,
         Mistake::NoOwnershipControls => S3ErrorCode::OwnershipControlsNotFoundError,
     };
@@ -440,6 +444,8 @@ fn invalid(fault: &Fault) -> S3Error {
         }
         Fault::NotText => return unlisted("UnsupportedMediaType", StatusCode::UNSUPPORTED_MEDIA_TYPE, fault),
         Fault::AnnotationsFull { .. } => return unlisted("AnnotationLimitExceeded", StatusCode::BAD_REQUEST, fault),
+        Fault::AclsOff => S3ErrorCode::AccessControlListNotSupported,
+        Fault::AclWithOwnership => S3ErrorCode::InvalidBucketAclWithObjectOwnership,
         Fault::Policy(_) => S3ErrorCode::MalformedPolicy,
         Fault::PolicyTooLong { .. } => return unlisted("PolicyTooLarge", StatusCode::BAD_REQUEST, fault),
         Fault::LocksNothing | Fault::Request(_) => S3ErrorCode::InvalidRequest,

@@ -3,6 +3,7 @@
 //! What comes in is checked once, here, and is a kernel or engine value afterwards; a [`crate::s3_error::Mistake`] says
 //! why something is not. What goes out is written as S3 clients expect it. Nothing in here waits for anything.
 
+pub(crate) mod acl;
 pub(crate) mod as_of;
 pub(crate) mod attributes;
 pub(crate) mod body;

@@ -114,7 +114,7 @@ pub struct BucketSettings {
     pub cors: Option<Cors>,
     /// Website.
     pub website: Option<Website>,
-    /// Object ownership; none means bucket owner enforced.
+    /// Object ownership; none means the writer's.
     pub ownership: Option<Ownership>,
     /// Request payment; none means the owner.
     pub payer: Option<Payer>,

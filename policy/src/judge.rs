@@ -29,6 +29,7 @@ use composition::{Permits, Side};
 use quick::Telling;
 use slice::{Among, Slice, Slices};
 
+pub use composition::is_of_object_owner;
 pub(crate) use composition::owner;
 pub use entities::entity_name;
 pub(crate) use entities::{is_reader, scope};

@@ -45,6 +45,8 @@ pub struct ObjectView<'a> {
     pub version: Option<VersionName>,
     /// What is known of the version; none where there is none yet.
     pub facts: Option<VersionView<'a>>,
+    /// Who will own it, where there is none yet; none where that is the bucket's owner, or does not matter.
+    pub owner: Option<AccountId>,
 }
 
 /// What is known of a version.

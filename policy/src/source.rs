@@ -144,13 +144,19 @@ impl Source {
         if policies.len() > POLICIES_MAX {
             return Err(PolicyFault::TooMany { count: policies.len(), max: POLICIES_MAX });
         }
-        let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
-        digest.update(&(name.len() as u64).to_be_bytes());
-        digest.update(name.as_bytes());
-        digest.update(text.as_bytes());
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest.finish().as_ref());
-        Ok(Self { name: name.to_owned(), hash, policies })
+        let length = (name.len() as u64).to_be_bytes();
+        Ok(Self { name: name.to_owned(), hash: hash([&length, name.as_bytes(), text.as_bytes()]), policies })
+    }
+
+    /// What of it forbids, alone.
+    pub fn denials(&self) -> Self {
+        let policies = self
+            .policies
+            .iter()
+            .filter(|compiled| compiled.policy.effect() == cedar_policy::Effect::Forbid)
+            .cloned()
+            .collect();
+        Self { name: self.name.clone(), hash: hash([&self.hash, b"denials", b""]), policies }
     }
 
     /// Where its policies are from.
@@ -257,6 +263,14 @@ fn actions_of(uid: &EntityUid) -> impl Iterator<Item = &'static str> {
         .into_iter()
         .filter(move |action| action.name() == named || Some(action.group()) == group)
         .map(Action::name)
+}
+
+fn hash(texts: [&[u8]; 3]) -> [u8; 32] {
+    let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
+    texts.into_iter().for_each(|text| digest.update(text));
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest.finish().as_ref());
+    hash
 }
 
 pub(crate) fn bounded(text: &str) -> Result<(), PolicyFault> {

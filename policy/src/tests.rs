@@ -85,7 +85,7 @@ impl Case {
             protection: self.protection.clone(),
         };
         let facts = VersionView { facts: &facts, created: self.now };
-        let object = ObjectView { key: &self.key, version: None, facts: Some(facts) };
+        let object = ObjectView { key: &self.key, version: None, facts: Some(facts), owner: None };
         let object = (action.resource() == Resource::Object).then_some(object);
         let bucket = matches!(action.resource(), Resource::Bucket | Resource::Object).then_some(bucket);
         let question = Question {

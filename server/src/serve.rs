@@ -216,7 +216,6 @@ impl Lake {
                 access_key: root.access_key.clone(),
                 secret_key: Secret::new(root.secret_key.to_string()),
             },
-            owner,
             region: settings.region,
             domains: settings.domains,
             website_domains: settings.website_domains,

@@ -265,6 +265,8 @@ fn fault_refusal(fault: &Fault) -> Refusal {
         Fault::Marker { version, .. } => Refusal::Marker(*version),
         Fault::NotText => Refusal::NotText,
         Fault::AnnotationsFull { .. }
+        | Fault::AclsOff
+        | Fault::AclWithOwnership
         | Fault::Policy(_)
         | Fault::PolicyTooLong { .. }
         | Fault::LocksNothing

@@ -251,6 +251,6 @@ impl Engine {
 fn ask<'a>(facts: &'a BucketFacts, group: &'a Alike, pair: &Pair) -> Ask<'a> {
     let sample = &group.sample;
     let version = sample.object().map(|facts| VersionView { facts, created: sample.modified });
-    let object = Some(ObjectView { key: &sample.key, version: None, facts: version });
+    let object = Some(ObjectView { key: &sample.key, version: None, facts: version, owner: None });
     Ask { object, ..Ask::bucket(pair.action, facts) }
 }

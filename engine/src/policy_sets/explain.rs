@@ -203,7 +203,7 @@ impl Engine {
         let stored = found.as_ref().and_then(|found| Some((found.object()?, found.modified)));
         let facts = stored.or(supposed.as_ref().map(|supposed| (supposed, created)));
         let facts = facts.map(|(facts, created)| VersionView { facts, created });
-        let object = Some(ObjectView { key, version: matter.version, facts });
+        let object = Some(ObjectView { key, version: matter.version, facts, owner: None });
         Ok(explained(look(Ask { object, ..ask })?, Some(facts.is_some())))
     }
 }

@@ -33,6 +33,13 @@ impl Mended {
         }
     }
 
+    /// The headers as they will be.
+    pub(crate) fn on(&self, headers: &HeaderMap) -> HeaderMap {
+        let mut mended = headers.clone();
+        self.0.iter().for_each(|(name, value)| apply(&mut mended, name.clone(), value.clone()));
+        mended
+    }
+
     /// Headers that are to be set.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         self.0.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)))

@@ -26,6 +26,7 @@ use s3s::{Body, S3Request, S3Response};
 
 use crate::front::query;
 use crate::front::trace::RequestTrace;
+use crate::s3::parties;
 use crate::s3_error::{Failure, Mistake};
 use crate::translate::{as_of, names, unhonoured};
 use crate::virtual_host::Place;
@@ -53,8 +54,6 @@ pub(crate) fn claimed(parts: &Parts, place: &Place) -> Option<String> {
 /// Answers batch reads.
 pub(crate) struct Batches {
     pub(crate) engine: Arc<Engine>,
-    /// The canonical user id that owns every bucket.
-    pub(crate) owner: String,
     pub(crate) entropy: Arc<dyn Entropy>,
 }
 
@@ -67,7 +66,8 @@ impl Batches {
         request: S3Request<Body>,
         trace: &RequestTrace,
     ) -> Result<S3Response<Body>, Failure> {
-        unhonoured::refuse(&request.headers, &self.owner)?;
+        unhonoured::refuse(&request.headers)?;
+        parties::expect_owners(&self.engine, &request.headers, Some(bucket)).await?;
         let as_of = as_of::asked(&request.headers)?;
         let form = Form::wanted(&request.headers, hex::encode(self.entropy.array::<16>()))?;
         let bucket = names::bucket(bucket)?;

@@ -16,6 +16,7 @@ const UNNAMED_REGION: &str = "us-east-1";
 
 pub(super) async fn create_bucket(face: &S3Face, request: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
     let caller = face.admit(&request)?;
+    let acl = face.asked_acl(&request.headers)?;
     let input = request.input;
     let name = names::new_bucket(&input.bucket)?;
     let tags = match input.create_bucket_configuration {
@@ -26,7 +27,7 @@ pub(super) async fn create_bucket(face: &S3Face, request: S3Request<CreateBucket
     let location = Some(format!("/{name}"));
     let locks_objects = input.object_lock_enabled_for_bucket == Some(true);
     let is_plain = tags.is_empty() && ownership.is_none() && !locks_objects;
-    match face.engine.create_bucket(&caller, CreateBucket { name, tags, ownership, locks_objects }).await {
+    match face.engine.create_bucket(&caller, CreateBucket { name, tags, ownership, acl, locks_objects }).await {
         Ok(_) => {}
         // There, making one's own bucket again succeeds. Source: Amazon S3 API, *CreateBucket*, `BucketAlreadyOwnedByYou`.
         // Whoever asks for more than a bucket learns that it is not made as they want it.
@@ -83,7 +84,7 @@ pub(super) async fn list_buckets(face: &S3Face, request: S3Request<ListBucketsIn
     Ok(S3Response::new(ListBucketsOutput {
         buckets: Some(buckets.collect()),
         continuation_token: last,
-        owner: Some(face.owner()),
+        owner: caller.account().map(|account| face.owner(account)),
         prefix: prefix.and_then(legible::echo),
     }))
 }

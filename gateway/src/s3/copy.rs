@@ -24,7 +24,8 @@ enum Directive {
 pub(super) async fn copy_object(face: &S3Face, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
     let (caller, embargo) = face.admit_to_close(&request)?;
     let with_annotations = carries_annotations(request.input.annotation_directive.as_ref(), request.uri.query())?;
-    let copy = CopyObject { with_annotations, embargo, ..asked(request.input)? };
+    let acl = face.asked_acl(&request.headers)?;
+    let copy = CopyObject { with_annotations, acl, embargo, ..asked(request.input)? };
     let copied = face.engine.copy_object(&caller, copy).await.map_err(copy_source::failure)?;
     let written = &copied.written;
     let mut result = CopyObjectResult {

@@ -14,7 +14,7 @@ use quick_xml::escape::escape;
 use s3s::xml::{Deserialize, Deserializer};
 use s3s::{S3Request, S3Response, S3Result, dto};
 
-use super::{S3Face, answer, receipt, trace_of, version_written};
+use super::{S3Face, answer, parties, receipt, trace_of, version_written};
 use crate::credentials::Head;
 use crate::form::policy::Policy;
 use crate::form::signature::Signers;
@@ -75,8 +75,9 @@ impl Forms {
     ) -> Result<S3Response<s3s::Body>, Failure> {
         as_of::refuse(&request.headers)?;
         embargo::refuse(&request.headers)?;
-        unhonoured::refuse(&request.headers, &self.face.owner)?;
+        unhonoured::refuse(&request.headers)?;
         let bucket = names::bucket(&head.bucket)?;
+        parties::expect_owners(&self.face.engine, &request.headers, Some(&head.bucket)).await?;
         let S3Request { input, extensions, .. } = request;
         let form = Form::new(input, head)?;
         let judge = async |fields: Fields| {
@@ -148,12 +149,16 @@ impl Forms {
         if fields.get("bucket").is_some_and(|bucket| bucket != head.bucket) {
             return Err(FormFault::Policy("the field 'bucket' names another bucket".to_owned()).into());
         }
-        unhonoured::refuse(&headers, &self.face.owner)?;
+        unhonoured::refuse(&headers)?;
         Ok(Asked {
             caller,
             policy,
             key: names::key(key)?,
-            attributes: Attributes { embargo: embargo_of(fields)?, ..attributes_of(fields)? },
+            attributes: Attributes {
+                acl: self.face.asked_acl(&headers)?,
+                embargo: embargo_of(fields)?,
+                ..attributes_of(fields)?
+            },
             md5: checksums::content_md5(&headers)?,
             checksums: checksums::announced(&headers)?,
             then: Then::of(fields)?,

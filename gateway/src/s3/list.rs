@@ -40,7 +40,8 @@ pub(super) async fn list_objects(face: &S3Face, request: S3Request<ListObjectsIn
     let next = next.filter(|_| truncated && !is_last_key);
     encoding.check(next.as_deref())?;
     let next_marker = next.map(|next| encoding.write(&next));
-    let (contents, prefixes) = split(page, |listed| object(listed, Some(face.owner()), encoding), encoding);
+    let (contents, prefixes) =
+        split(page, |listed| object(&listed, Some(face.owner(listed.owner)), encoding), encoding);
     let output = ListObjectsOutput {
         name: Some(input.bucket),
         // botocore decodes everything here but the prefix.
@@ -82,8 +83,8 @@ pub(super) async fn list_objects_v2(
     check(encoding, &page, |listed| &listed.version.key, echoed)?;
     let truncated = goes_on(&page, asked.limit);
     let next_continuation_token = next.filter(|_| truncated).map(|next| listing::token(&next));
-    let owner = (input.fetch_owner == Some(true)).then(|| face.owner());
-    let (contents, prefixes) = split(page, |listed| object(listed, owner.clone(), encoding), encoding);
+    let owner = |listed: &ListedObject| (input.fetch_owner == Some(true)).then(|| face.owner(listed.owner));
+    let (contents, prefixes) = split(page, |listed| object(&listed, owner(&listed), encoding), encoding);
     let output = ListObjectsV2Output {
         name: Some(input.bucket),
         prefix: Some(encoding.write(&asked.prefix)),
@@ -133,9 +134,10 @@ pub(super) async fn list_object_versions(
     let (listed, prefixes) = split(page, |listed| listed, encoding);
     let (mut versions, mut markers) = (Vec::new(), Vec::new());
     for listed in listed {
+        let owner = face.owner(listed.owner);
         match listed.version.object() {
-            Some(_) => versions.push(object_version(listed, face.owner(), encoding)),
-            None => markers.push(delete_marker(listed, face.owner(), encoding)),
+            Some(_) => versions.push(object_version(listed, owner, encoding)),
+            None => markers.push(delete_marker(listed, owner, encoding)),
         }
     }
     Ok(S3Response::new(ListObjectVersionsOutput {
@@ -269,8 +271,8 @@ fn algorithms(checksum: &Checksum) -> Option<ChecksumAlgorithmList> {
     Some(vec![checksums::algorithm_to_wire(checksum.algorithm)])
 }
 
-fn object(listed: ListedObject, owner: Option<Owner>, encoding: Encoding) -> Object {
-    let ListedObject { version, opens } = listed;
+fn object(listed: &ListedObject, owner: Option<Owner>, encoding: Encoding) -> Object {
+    let ListedObject { version, opens, .. } = listed;
     let mut output = Object {
         key: Some(encoding.write(version.key.as_str())),
         last_modified: Some(time::to_wire(version.modified)),
@@ -289,7 +291,7 @@ fn object(listed: ListedObject, owner: Option<Owner>, encoding: Encoding) -> Obj
 }
 
 fn object_version(listed: ListedVersion, owner: Owner, encoding: Encoding) -> ObjectVersion {
-    let ListedVersion { version, is_latest, opens } = listed;
+    let ListedVersion { version, is_latest, opens, .. } = listed;
     let mut output = ObjectVersion {
         is_latest: Some(is_latest),
         key: Some(encoding.write(version.key.as_str())),
@@ -320,7 +322,7 @@ fn delete_marker(listed: ListedVersion, owner: Owner, encoding: Encoding) -> Del
 }
 
 fn upload(info: &UploadInfo, face: &S3Face, encoding: Encoding) -> MultipartUpload {
-    let owner = face.owner();
+    let owner = face.owner(info.owner);
     MultipartUpload {
         checksum_algorithm: info.checksum.chosen.then(|| checksums::algorithm_to_wire(info.checksum.algorithm)),
         checksum_type: super::multipart::scope(&info.checksum),

@@ -23,6 +23,7 @@ pub(super) async fn create_multipart_upload(
     request: S3Request<CreateMultipartUploadInput>,
 ) -> Answer<CreateMultipartUploadOutput> {
     let (caller, embargo) = face.admit_to_close(&request)?;
+    let acl = face.asked_acl(&request.headers)?;
     let mut input = request.input;
     let create = CreateUpload {
         bucket: names::bucket(&input.bucket)?,
@@ -31,6 +32,7 @@ pub(super) async fn create_multipart_upload(
             headers: attributes::headers(stored_headers!(input))?,
             metadata: attributes::metadata(input.metadata)?,
             tags: attributes::tags_of_header(input.tagging.as_deref())?,
+            acl,
             embargo,
             protection: lock_of_headers!(input)?,
             ..Attributes::default()
@@ -211,7 +213,7 @@ pub(super) async fn list_parts(face: &S3Face, request: S3Request<ListPartsInput>
         show_checksum!(output, &part.checksum);
         output
     };
-    let (chosen, owner) = (page.upload.checksum.chosen, face.owner());
+    let (chosen, owner) = (page.upload.checksum.chosen, face.owner(page.upload.owner));
     Ok(S3Response::new(ListPartsOutput {
         bucket: Some(input.bucket),
         checksum_algorithm: chosen.then(|| checksums::algorithm_to_wire(page.upload.checksum.algorithm)),

@@ -2,23 +2,28 @@
 
 use engine::{Attributes, GetObject, ObjectInfo, PutObject};
 use http::HeaderMap;
+use kernel::Caller;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response};
 
 use super::{Answer, S3Face, place, receipt, sealed, version_written};
 use crate::front::query;
-use crate::s3_error::Mistake;
+use crate::s3_error::{Failure, Mistake};
 use crate::translate::attributes::{self, TYPE_UNKNOWN, stored_headers};
 use crate::translate::checksums::{self, show_checksum};
 use crate::translate::object_lock::{self, lock_of_headers};
 use crate::translate::{as_of, body, conditions, embargo, names, ranges, time};
 
 pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
-    let (caller, embargo) = face.admit_to_close(&request)?;
+    let (caller, embargo) = match face.admit_to_close(&request) {
+        Ok(admitted) => admitted,
+        Err(refused) => return Err(first_denied(face, &request, refused).await),
+    };
     // s3s takes half the name of a part for none.
     if let Some(name) = ["partNumber", "uploadId"].into_iter().find(|name| query::has(request.uri.query(), name)) {
         return Err(Mistake::Argument { name, reason: "a part needs both a number and an upload".to_owned() }.into());
     }
+    let acl = face.asked_acl(&request.headers)?;
     let S3Request { mut input, headers, trailing_headers, .. } = request;
     let (body, algorithm) = body::incoming(input.body.take(), input.content_length, &headers, trailing_headers)?;
     let put = PutObject {
@@ -28,6 +33,7 @@ pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>
             headers: attributes::headers(stored_headers!(input))?,
             metadata: attributes::metadata(input.metadata)?,
             tags: attributes::tags_of_header(input.tagging.as_deref())?,
+            acl,
             embargo,
             protection: lock_of_headers!(input)?,
             ..Attributes::default()
@@ -48,6 +54,14 @@ pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>
         show_checksum!(output, &object.checksum);
     }
     Ok(S3Response::with_headers(output, receipt(&written)))
+}
+
+/// Why a write is refused: that it is not offered as it was asked for is told only to who may write.
+async fn first_denied(face: &S3Face, request: &S3Request<PutObjectInput>, refused: Failure) -> Failure {
+    let caller = request.extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous);
+    let named = (names::bucket(&request.input.bucket), names::key(&request.input.key));
+    let (Ok(bucket), Ok(key)) = named else { return refused };
+    face.engine.may_put_object(&caller, &bucket, &key).await.err().map_or(refused, Failure::from)
 }
 
 /// What `GetObject` and `HeadObject` ask for alike.

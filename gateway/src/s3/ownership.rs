@@ -1,7 +1,6 @@
 //! Who owns what others write to a bucket, and who pays for requests to it.
 //!
-//! Both are kept and told. Only the owner is let in so far, who owns everything and pays in any case; ownership already
-//! decides how access control lists are answered ([`super::acl`]).
+//! Both are kept and told here. What they mean for a request is decided where the request is.
 
 use kernel::settings::{Ownership, Payer as LakePayer, Setting, SettingName};
 use s3s::dto::*;

@@ -1,8 +1,7 @@
-//! Answers that are the same for every bucket and object, because nothing else is offered: the owner may do everything,
-//! everything is encrypted, nothing is logged to a bucket. They are given only to callers who may look at the bucket or object.
+//! Answers that are the same for every bucket, because nothing else is offered: everything is encrypted, nothing is logged
+//! to a bucket. They are given only to callers who may ask.
 
-use engine::{GetObject, Selection};
-use kernel::ReadCondition;
+use engine::BucketTruth;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response};
 
@@ -10,55 +9,12 @@ use super::{Answer, S3Face};
 use crate::s3_error::Mistake;
 use crate::translate::names;
 
-pub(super) async fn get_bucket_acl(face: &S3Face, request: S3Request<GetBucketAclInput>) -> Answer<GetBucketAclOutput> {
-    let caller = face.admit(&request)?;
-    face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
-    Ok(S3Response::new(GetBucketAclOutput { grants: Some(grants(face)), owner: Some(face.owner()) }))
-}
-
-pub(super) async fn get_object_acl(face: &S3Face, request: S3Request<GetObjectAclInput>) -> Answer<GetObjectAclOutput> {
-    let caller = face.admit(&request)?;
-    let input = request.input;
-    let get = whole(&input.bucket, &input.key, input.version_id.as_deref())?;
-    face.engine.head_object(&caller, get).await?;
-    Ok(S3Response::new(GetObjectAclOutput {
-        grants: Some(grants(face)),
-        owner: Some(face.owner()),
-        ..GetObjectAclOutput::default()
-    }))
-}
-
-/// Asks for an object without any condition.
-pub(super) fn whole(bucket: &str, key: &str, version: Option<&str>) -> Result<GetObject, Mistake> {
-    Ok(GetObject {
-        bucket: names::bucket(bucket)?,
-        key: names::key(key)?,
-        version: names::version(version)?,
-        as_of: None,
-        selection: Selection::All,
-        condition: ReadCondition::default(),
-    })
-}
-
-fn grants(face: &S3Face) -> Grants {
-    let owner = face.owner();
-    let grantee = Grantee {
-        display_name: owner.display_name,
-        email_address: None,
-        id: owner.id,
-        type_: Type::from_static(Type::CANONICAL_USER),
-        uri: None,
-    };
-    let permission = Some(Permission::from_static(Permission::FULL_CONTROL));
-    vec![Grant { grantee: Some(grantee), permission }]
-}
-
 pub(super) async fn get_bucket_encryption(
     face: &S3Face,
     request: S3Request<GetBucketEncryptionInput>,
 ) -> Answer<GetBucketEncryptionOutput> {
     let caller = face.admit(&request)?;
-    face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
+    face.engine.may_ask(&caller, &names::bucket(&request.input.bucket)?, BucketTruth::Encryption).await?;
     let default = ServerSideEncryptionByDefault {
         kms_master_key_id: None,
         sse_algorithm: ServerSideEncryption::from_static(ServerSideEncryption::AES256),
@@ -79,7 +35,7 @@ pub(super) async fn put_bucket_encryption(
 ) -> Answer<PutBucketEncryptionOutput> {
     let caller = face.admit(&request)?;
     check_encryption(&request.input.server_side_encryption_configuration)?;
-    face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
+    face.engine.may_ask(&caller, &names::bucket(&request.input.bucket)?, BucketTruth::SetEncryption).await?;
     Ok(S3Response::new(PutBucketEncryptionOutput::default()))
 }
 
@@ -106,7 +62,7 @@ pub(super) async fn delete_bucket_encryption(
     request: S3Request<DeleteBucketEncryptionInput>,
 ) -> Answer<DeleteBucketEncryptionOutput> {
     let caller = face.admit(&request)?;
-    face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
+    face.engine.may_ask(&caller, &names::bucket(&request.input.bucket)?, BucketTruth::SetEncryption).await?;
     Ok(S3Response::new(DeleteBucketEncryptionOutput::default()))
 }
 
@@ -115,7 +71,7 @@ pub(super) async fn get_bucket_logging(
     request: S3Request<GetBucketLoggingInput>,
 ) -> Answer<GetBucketLoggingOutput> {
     let caller = face.admit(&request)?;
-    face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
+    face.engine.may_ask(&caller, &names::bucket(&request.input.bucket)?, BucketTruth::Logging).await?;
     Ok(S3Response::new(GetBucketLoggingOutput { logging_enabled: None }))
 }
 
@@ -125,7 +81,7 @@ pub(super) async fn put_bucket_logging(
     request: S3Request<PutBucketLoggingInput>,
 ) -> Answer<PutBucketLoggingOutput> {
     let caller = face.admit(&request)?;
-    face.engine.head_bucket(&caller, &names::bucket(&request.input.bucket)?).await?;
+    face.engine.may_ask(&caller, &names::bucket(&request.input.bucket)?, BucketTruth::SetLogging).await?;
     if request.input.bucket_logging_status.logging_enabled.is_some() {
         return Err(Mistake::NotOffered("delivering access logs to a bucket".to_owned()).into());
     }

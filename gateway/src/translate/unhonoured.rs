@@ -1,13 +1,12 @@
-//! Headers that ask for what this lake does not do. None of them is accepted and ignored: a client that asks for a
-//! grant or a key of its own must learn that it does not get it.
+//! Headers that ask for what this lake does not do. None of them is accepted and ignored: a client that asks for a key of
+//! its own must learn that it does not get it.
 
 use http::HeaderMap;
 
 use crate::s3_error::Mistake;
 
 /// Headers with the values that are honoured because they say what is so anyway.
-const HONOURED: [(&str, &[&str]); 11] = [
-    ("x-amz-acl", &["private", "bucket-owner-full-control"]),
+const HONOURED: [(&str, &[&str]); 10] = [
     ("x-amz-bucket-namespace", &[]),
     ("x-amz-bucket-object-lock-token", &[]),
     ("x-amz-if-match-initiated-time", &[]),
@@ -21,17 +20,16 @@ const HONOURED: [(&str, &[&str]); 11] = [
 ];
 
 /// Families of headers of which none is honoured.
-const REFUSED: [&str; 6] = [
+const REFUSED: [&str; 5] = [
     "x-amz-copy-source-server-side-encryption-",
-    "x-amz-grant-",
     "x-amz-object-lock-event-",
     "x-amz-server-side-encryption-aws-",
     "x-amz-server-side-encryption-context",
     "x-amz-server-side-encryption-customer-",
 ];
 
-/// Refuses a request by its headers. `owner` is who owns every bucket.
-pub(crate) fn refuse(headers: &HeaderMap, owner: &str) -> Result<(), Mistake> {
+/// Refuses a request by its headers.
+pub(crate) fn refuse(headers: &HeaderMap) -> Result<(), Mistake> {
     for (name, value) in headers {
         let name = name.as_str();
         if !name.starts_with("x-amz-") || value.is_empty() {
@@ -40,9 +38,6 @@ pub(crate) fn refuse(headers: &HeaderMap, owner: &str) -> Result<(), Mistake> {
         let text = value.to_str().unwrap_or_default();
         if name == "x-amz-storage-class" && text != "STANDARD" {
             return Err(Mistake::StorageClass(text.to_owned()));
-        }
-        if matches!(name, "x-amz-expected-bucket-owner" | "x-amz-source-expected-bucket-owner") && text != owner {
-            return Err(Mistake::Owner);
         }
         let honoured = HONOURED.iter().find(|(known, _)| *known == name);
         if honoured.is_some_and(|(_, values)| !values.contains(&text)) {
@@ -62,25 +57,20 @@ mod tests {
 
     use super::*;
 
-    const OWNER: &str = "0123";
-
     fn judge(name: &'static str, value: &'static str) -> Result<(), Mistake> {
         let headers = HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
-        refuse(&headers, OWNER)
+        refuse(&headers)
     }
 
     #[test]
     fn what_is_so_anyway_may_be_asked_for() {
         for (name, value) in [
             ("x-amz-acl", "private"),
-            ("x-amz-acl", "bucket-owner-full-control"),
             ("x-amz-acl", ""),
             ("x-amz-storage-class", "STANDARD"),
             ("x-amz-server-side-encryption", "AES256"),
             ("x-amz-server-side-encryption-bucket-key-enabled", "false"),
             ("x-amz-object-ownership", "BucketOwnerEnforced"),
-            ("x-amz-expected-bucket-owner", OWNER),
-            ("x-amz-source-expected-bucket-owner", OWNER),
             ("x-amz-request-payer", "requester"),
             ("x-amz-bypass-governance-retention", "true"),
             ("x-amz-object-lock-mode", "GOVERNANCE"),
@@ -97,10 +87,6 @@ mod tests {
     #[test]
     fn what_is_not_done_is_refused() {
         for (name, value) in [
-            ("x-amz-acl", "public-read"),
-            ("x-amz-acl", "nonsense"),
-            ("x-amz-grant-read", "id=1"),
-            ("x-amz-grant-full-control", "id=1"),
             ("x-amz-server-side-encryption", "aws:kms"),
             ("x-amz-server-side-encryption-aws-kms-key-id", "k"),
             ("x-amz-server-side-encryption-context", "e30="),
@@ -120,7 +106,5 @@ mod tests {
             assert!(!refusal.is_err_and(|refusal| refusal.to_string().contains("secret")), "{name} shows its value");
         }
         assert_eq!(judge("x-amz-storage-class", "GLACIER"), Err(Mistake::StorageClass("GLACIER".to_owned())));
-        assert_eq!(judge("x-amz-expected-bucket-owner", "999"), Err(Mistake::Owner));
-        assert_eq!(judge("x-amz-source-expected-bucket-owner", "999"), Err(Mistake::Owner));
     }
 }

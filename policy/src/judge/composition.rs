@@ -14,7 +14,7 @@ use kernel::{AccountId, PrincipalKind, Who};
 
 use super::NO_PERMIT;
 use crate::action::{Action, Group, Resource};
-use crate::question::Question;
+use crate::question::{ObjectView, Question};
 
 /// Where a permit comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,14 +144,15 @@ pub(crate) fn owner(question: &Question<'_>) -> Option<AccountId> {
 /// Whose the object is: who wrote it, unless the bucket's owner owns everything in it.
 pub(super) fn object_owner(question: &Question<'_>) -> Option<AccountId> {
     let bucket = question.bucket?;
-    let written_by = question.object.and_then(|object| object.facts).map(|version| version.facts.owner);
+    let of = |object: ObjectView<'_>| object.facts.map(|version| version.facts.owner).or(object.owner);
+    let written_by = question.object.and_then(of);
     Some(written_by.filter(|_| !bucket.owns_objects).unwrap_or(bucket.owner))
 }
 
 /// Whether the object's owner decides, not the bucket's.
 ///
 /// Source: Amazon S3 User Guide, *How Amazon S3 authorizes a request for an object operation*.
-fn is_of_object_owner(action: Action) -> bool {
+pub fn is_of_object_owner(action: Action) -> bool {
     action.group() == Group::Read && action != Action::ListMultipartUploadParts
         || action == Action::ReadRaw
         || matches!(

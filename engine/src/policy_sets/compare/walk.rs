@@ -161,7 +161,7 @@ impl Engine {
         let mut all: HashMap<[u8; 32], Arc<Source>> = HashMap::new();
         let mut take = |some: Vec<Arc<Source>>| all.extend(some.into_iter().map(|source| (*source.hash(), source)));
         take(sources.to_vec());
-        take(self.resource_policies(facts, None)?);
+        take(self.resource_policies(Action::GetObject, facts, None)?);
         for pair in pairs {
             let of_caller = self.policies_of(&pair.caller)?;
             take(of_caller.identity.clone());
@@ -192,7 +192,7 @@ impl Engine {
                 let key = version.key.as_str().to_owned();
                 if let Some(object) = version.object() {
                     let facts_of = VersionView { facts: object, created: version.modified };
-                    let view = ObjectView { key: &version.key, version: None, facts: Some(facts_of) };
+                    let view = ObjectView { key: &version.key, version: None, facts: Some(facts_of), owner: None };
                     let signature = sight.signature(facts.name(), view);
                     let amount = Amount { objects: 1, bytes: object.bytes };
                     let is_full = groups.len() >= groups_max;

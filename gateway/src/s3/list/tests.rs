@@ -37,7 +37,7 @@ fn facts() -> Standing {
 }
 
 fn listed(key: &str) -> Entry<ListedObject> {
-    Entry::Item(ListedObject { version: version(key, facts()), opens: None })
+    Entry::Item(ListedObject { version: version(key, facts()), opens: None, owner: kernel::AccountId::HOME })
 }
 
 fn page(entries: Vec<Entry<ListedObject>>, truncated: bool) -> Page<ListedObject> {
@@ -56,7 +56,7 @@ fn items_and_prefixes_part_and_are_encoded() {
     let entries = vec![listed("a b"), Entry::Prefix("c d/".to_owned()), listed("e")];
     let page = page(entries, true);
     assert_eq!(last_key(&page), Some("e"));
-    let (items, prefixes) = split(page, |listed| object(listed, None, Encoding::Url), Encoding::Url);
+    let (items, prefixes) = split(page, |listed| object(&listed, None, Encoding::Url), Encoding::Url);
     let keys: Vec<_> = items.iter().filter_map(|item| item.key.as_deref()).collect();
     assert_eq!(keys, ["a%20b", "e"]);
     assert_eq!(prefixes, [CommonPrefix { prefix: Some("c%20d/".to_owned()) }]);
@@ -69,7 +69,12 @@ fn items_and_prefixes_part_and_are_encoded() {
 #[test]
 fn a_page_may_end_in_a_prefix() {
     assert_eq!(last_key(&page(vec![Entry::Prefix("p/".to_owned())], true)), Some("p/"));
-    let listed = ListedVersion { version: version("k", Standing::Marker), is_latest: true, opens: None };
+    let listed = ListedVersion {
+        version: version("k", Standing::Marker),
+        is_latest: true,
+        opens: None,
+        owner: kernel::AccountId::HOME,
+    };
     assert_eq!(version_place(&Entry::Item(listed.clone())), ("k", Some("01".repeat(16))));
     assert_eq!(version_place(&Entry::Prefix("p/".to_owned())), ("p/", None));
     let marker = delete_marker(listed, Owner::default(), Encoding::Plain);
@@ -80,7 +85,7 @@ fn a_page_may_end_in_a_prefix() {
 fn null_versions_are_called_null() {
     let null = Version { is_null: true, ..version("k", facts()) };
     assert_eq!(null.name(), VersionName::Null);
-    let null = ListedVersion { version: null, is_latest: false, opens: None };
+    let null = ListedVersion { version: null, is_latest: false, opens: None, owner: kernel::AccountId::HOME };
     let output = object_version(null.clone(), Owner::default(), Encoding::Plain);
     assert_eq!((output.version_id.as_deref(), output.is_latest, output.size), (Some("null"), Some(false), Some(5)));
     let closed = ListedVersion { opens: Some(Instant::from_millis(1)), ..null };
@@ -90,8 +95,12 @@ fn null_versions_are_called_null() {
 
 #[test]
 fn of_what_is_closed_the_key_alone_is_shown() {
-    let closed = ListedObject { version: version("k", facts()), opens: Some(Instant::from_millis(1)) };
-    let shown = object(closed, None, Encoding::Plain);
+    let closed = ListedObject {
+        version: version("k", facts()),
+        opens: Some(Instant::from_millis(1)),
+        owner: kernel::AccountId::HOME,
+    };
+    let shown = object(&closed, None, Encoding::Plain);
     let told = (shown.size, shown.e_tag, shown.checksum_type, shown.checksum_algorithm);
     assert_eq!((shown.key.as_deref(), told), (Some("k"), (None, None, None, None)));
 }
