@@ -153,6 +153,56 @@ def test_web_identity_with_a_role(oidc, issuer):
         assert error.value.response["Error"]["Code"] == code
 
 
+def test_accounts_name_the_audiences_of_their_roles(oidc, issuer):
+    """`aws iam create-open-id-connect-provider`: roles are taken on with tokens for the clients that it names."""
+    iam, host = oidc.client("iam", signature_version="v4"), issuer.url.removeprefix("http://")
+    arn = f"arn:aws:iam::000000000000:oidc-provider/{host}"
+    trust = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": arn},
+        "Condition": {"StringEquals": {f"{host}:aud": "ci"}},
+    }
+    role = iam.create_role(RoleName="builder", AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    of_ci = issuer.token("job", aud="ci")
+
+    def ask_role(token):
+        asked = {"Action": "AssumeRoleWithWebIdentity", "RoleArn": role, "RoleSessionName": "run"}
+        status, body = sts(oidc.endpoint, **asked, WebIdentityToken=token)
+        return status if status == 200 else (status, code_of(body))
+
+    assert ask_role(of_ci) == (403, "IDPRejectedClaim")
+    made = iam.create_open_id_connect_provider(Url=issuer.url, ClientIDList=["other"], Tags=[{"Key": "a", "Value": "b"}])
+    assert made["OpenIDConnectProviderArn"] == arn
+    with refused(409, "EntityAlreadyExists"):
+        iam.create_open_id_connect_provider(Url=issuer.url)
+    assert [entry["Arn"] for entry in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]] == [arn]
+    assert ask_role(of_ci) == (403, "IDPRejectedClaim")
+    iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="ci")
+    assert ask_role(of_ci) == 200
+    # The trust policy decides, as ever.
+    assert ask_role(issuer.token("job", aud="other")) == (403, "AccessDenied")
+    assert ask_role(issuer.token("job", aud=["twinlake", "ci"])) == 200
+    # For roles alone: not as a bearer token, and not without a role.
+    assert ask(f"{oidc.endpoint}/shelf/book", of_ci)[0] == 403
+    assert sts(oidc.endpoint, Action="AssumeRoleWithWebIdentity", WebIdentityToken=of_ci)[0] == 403
+    known = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    assert known["Url"].endswith(host)
+    assert (known["ClientIDList"], known["Tags"]) == (["other", "ci"], [{"Key": "a", "Value": "b"}])
+    iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=arn, Tags=[{"Key": "c", "Value": "d"}])
+    iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=arn, TagKeys=["a"])
+    assert iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["Tags"] == [{"Key": "c", "Value": "d"}]
+    iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="ci")
+    assert ask_role(of_ci) == (403, "IDPRejectedClaim")
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
+    with refused(404, "NoSuchEntity"):
+        iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    # A provider that the configuration does not name vouches for nobody.
+    iam.create_open_id_connect_provider(Url="https://elsewhere.example", ClientIDList=["twinlake"])
+    assert ask_role(issuer.token(iss="https://elsewhere.example")) == (403, "IDPRejectedClaim")
+
+
 OTHER = Key("RS256", "rsa")
 SMALL = Key("RS256", "small", bits=1024)
 NOW = time.time()

@@ -44,7 +44,7 @@ impl Logins {
     pub(crate) async fn who(&self, shown: &Shown, address: IpAddr) -> Result<Who, Mistake> {
         let outside = match shown {
             Shown::Token(token) => {
-                let verified = self.token(token, Some(address)).await.map_err(Mistake::Bearer)?;
+                let verified = self.token(token, Some(address), None).await.map_err(Mistake::Bearer)?;
                 outside(&verified.identified, AuthMethod::Token)
             }
             Shown::Certificate(certificate) => self.certificate(certificate).map_err(Mistake::Bearer)?,
@@ -94,13 +94,20 @@ impl Logins {
         }
     }
 
-    /// Whom a token names.
-    pub(crate) async fn token(&self, token: &str, address: Option<IpAddr>) -> Result<Arc<Verified>, LoginFault> {
+    /// Whom a token names. Where a role is to be taken on with it, it may be made for an audience that the role's
+    /// account names.
+    pub(crate) async fn token(
+        &self,
+        token: &str,
+        address: Option<IpAddr>,
+        role_arn: Option<&str>,
+    ) -> Result<Arc<Verified>, LoginFault> {
         let address = address.map(|address| address.to_string()).unwrap_or_default();
         if !self.addresses.wait(&address).is_zero() {
             return Err(LoginFault::TooOften);
         }
-        let verified = self.providers.oidc.verify(token).await;
+        let clients = |issuer: &str| role_arn.map(|role| self.engine.audiences(role, issuer)).unwrap_or_default();
+        let verified = self.providers.oidc.verify(token, clients).await;
         if verified.as_ref().is_err_and(|fault| fault.kind() == TokenFaultKind::Invalid) {
             self.addresses.failed(&address);
         }

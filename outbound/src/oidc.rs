@@ -137,8 +137,19 @@ pub struct Verified {
     pub identified: Identified,
     /// The issuer's address.
     pub issuer: String,
-    /// Which of the audiences it is for.
+    /// Whom it was made for, as it says.
+    given: Vec<String>,
+    /// Which of these counts here; empty for none.
     pub audience: String,
+}
+
+impl Verified {
+    /// The same, with the audience that counts.
+    fn made_for(mut self, audience: String) -> Self {
+        let key = format!("{}:aud", token::issuer_name(&self.issuer)).to_lowercase();
+        self.identified.keys.insert(key, audience.clone());
+        Self { audience, ..self }
+    }
 }
 
 /// A token that was verified with the keys of one fetch.
@@ -173,11 +184,27 @@ impl Oidc {
         self.providers.is_empty()
     }
 
-    /// Who holds a token. Fetches the provider's keys where they are not known.
+    /// Who holds a token. It must be made for one of the audiences that `further` says for its issuer, or else of those of
+    /// the configuration. Fetches the provider's keys where they are not known.
     ///
     /// # Errors
     /// [`TokenFault`].
-    pub async fn verify(&self, token: &str) -> Result<Arc<Verified>, TokenFault> {
+    pub async fn verify(
+        &self,
+        token: &str,
+        further: impl FnOnce(&str) -> Vec<String>,
+    ) -> Result<Arc<Verified>, TokenFault> {
+        let verified = self.verify_signed(token).await?;
+        let further = further(&verified.issuer);
+        match verified.given.iter().find(|audience| further.contains(*audience)).cloned() {
+            Some(audience) => Ok(Arc::new(Verified::clone(&verified).made_for(audience))),
+            None if verified.audience.is_empty() => Err(TokenFault::Rejected("it was made for another audience")),
+            None => Ok(verified),
+        }
+    }
+
+    /// Who holds a token, whoever it was made for.
+    async fn verify_signed(&self, token: &str) -> Result<Arc<Verified>, TokenFault> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenFault::TooLong);
         }

@@ -217,6 +217,15 @@ impl Engine {
         .await
     }
 
+    /// For which audiences the account of a role says that it takes tokens of an issuer.
+    pub fn audiences(&self, role_arn: &str, issuer: &str) -> Vec<String> {
+        let roster = self.identities.roster();
+        let account = naming::parse_arn(role_arn, "role").map(|(account, _)| account);
+        let known = account.zip(place(issuer).ok());
+        let known = known.and_then(|(account, place)| roster.find::<OidcProvider>(&within(account, place)).ok());
+        known.map(|provider| provider.client_ids.clone()).unwrap_or_default()
+    }
+
     /// Whether roles of an account take a token, by the condition keys it brings: `PLACE:aud` is an audience of what the
     /// provider takes, where the account has one of that place.
     pub(super) fn takes_audience(&self, account: &str, keys: &BTreeMap<String, String>) -> bool {

@@ -152,7 +152,12 @@ impl Provider {
             Err(fault) => {
                 let provider = &self.settings.name;
                 let error = &fault as &(dyn std::error::Error + 'static);
-                tracing::warn!(provider, error, "the keys of a provider cannot be fetched");
+                // Once is enough: it is tried again and again.
+                if fetching.fault.is_none() {
+                    tracing::warn!(provider, error, "the keys of a provider cannot be fetched");
+                } else {
+                    tracing::debug!(provider, error, "the keys of a provider still cannot be fetched");
+                }
                 fetching.fault = Some(Arc::new(fault));
             }
         }

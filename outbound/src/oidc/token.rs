@@ -102,8 +102,7 @@ fn judge(all: &Value, settings: &OidcSettings, now: Timestamp) -> Result<Verifie
         return Err(TokenFault::Rejected("it was made in the future"));
     }
     let given = all.get("aud").map(claims::texts).unwrap_or_default();
-    let audience = settings.audiences.iter().find(|audience| given.contains(&audience.as_str()));
-    let audience = audience.ok_or(TokenFault::Rejected("it was made for another audience"))?.clone();
+    let audience = settings.audiences.iter().find(|audience| given.contains(&audience.as_str())).cloned();
     let client = text("azp").or_else(|| text("client_id"));
     let is_known = |client: &str| settings.client_ids.iter().any(|known| known == client);
     if !settings.client_ids.is_empty() && !client.is_some_and(is_known) {
@@ -117,11 +116,21 @@ fn judge(all: &Value, settings: &OidcSettings, now: Timestamp) -> Result<Verifie
         provider: settings.name.clone(),
         groups: claims::groups(&settings.group_rules, values),
         tags: claims::tags(all, &settings.tags),
-        keys: condition_keys(all, settings, &subject, &audience),
+        keys: condition_keys(all, settings, &subject),
         subject,
         expires: Some(Timestamp::from_millis(expires)),
     };
-    Ok(Verified { identified, issuer: settings.issuer.clone(), audience })
+    let given = given.into_iter().map(str::to_owned).collect();
+    let verified = Verified { identified, issuer: settings.issuer.clone(), given, audience: String::new() };
+    Ok(match audience {
+        Some(audience) => verified.made_for(audience),
+        None => verified,
+    })
+}
+
+/// An issuer as policies name it: without its scheme and a last slash.
+pub(super) fn issuer_name(issuer: &str) -> &str {
+    issuer.split_once("://").map_or(issuer, |(_, name)| name).trim_end_matches('/')
 }
 
 /// Seconds since 1970, fractions allowed, as milliseconds.
@@ -134,9 +143,8 @@ fn numeric_date(claim: &Value) -> Option<i64> {
 }
 
 /// Source: IAM User Guide, *IAM and AWS STS condition context keys*, "Available keys for AWS OIDC federation".
-fn condition_keys(all: &Value, settings: &OidcSettings, subject: &str, audience: &str) -> BTreeMap<String, String> {
-    let issuer = settings.issuer.split_once("://").map_or(settings.issuer.as_str(), |(_, name)| name);
-    let issuer = issuer.trim_end_matches('/');
+fn condition_keys(all: &Value, settings: &OidcSettings, subject: &str) -> BTreeMap<String, String> {
+    let issuer = issuer_name(&settings.issuer);
     let mut keys = BTreeMap::from([("aws:federatedprovider".to_owned(), issuer.to_owned())]);
     let mut key = |name: &str, value: &str| {
         if value.chars().count() <= CONDITION_CHARS_MAX {
@@ -149,6 +157,5 @@ fn condition_keys(all: &Value, settings: &OidcSettings, subject: &str, audience:
         }
     }
     key("sub", subject);
-    key("aud", audience);
     keys
 }

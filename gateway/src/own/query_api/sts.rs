@@ -122,7 +122,8 @@ async fn with_web_identity(asked: Asked<'_>, logins: &Logins) -> Result<Vec<Node
     let token = parameters.need("WebIdentityToken")?;
     let wanted = Wanted::take(&mut parameters)?;
     parameters.end()?;
-    let verified = logins.token(&token, caller.origin().source_ip).await.map_err(Mistake::Login)?;
+    let role_arn = wanted.role.as_ref().map(|(role_arn, _)| role_arn.as_str());
+    let verified = logins.token(&token, caller.origin().source_ip, role_arn).await.map_err(Mistake::Login)?;
     let who = outside(&verified.identified, AuthMethod::Token);
     let mut answer = wanted.begin(engine, caller, who)?;
     answer.extend([
