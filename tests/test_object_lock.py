@@ -470,6 +470,20 @@ def test_policies_bound_what_may_be_locked(locking, user):
         holder.put_object_legal_hold(**version, LegalHold={"Status": "OFF"})
 
 
+def test_the_policy_of_a_bucket_bounds_retention(s3, locking, user):
+    """As S3's own guide has it."""
+    long = {"NumericGreaterThan": {"s3:object-lock-remaining-retention-days": "10"}}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObjectRetention", "Condition": long}
+    s3.put_bucket_policy(Bucket=locking, Policy=policy(deny | {"Resource": f"arn:aws:s3:::{locking}/*"}))
+    writer = user(allow(*ALL_BUT_LOCKS, "PutObjectRetention"))
+    version = put(writer, locking, **locked("GOVERNANCE", now() + 9 * DAY))
+    with refused(403, "AccessDenied"):
+        put(writer, locking, **locked("GOVERNANCE", now() + 12 * DAY))
+    with refused(403, "AccessDenied"):
+        writer.put_object_retention(**version, Retention=retention("GOVERNANCE", now() + 12 * DAY))
+    assert len(s3.list_object_versions(Bucket=locking)["Versions"]) == 1
+
+
 def test_making_a_bucket_that_locks_takes_rights(user):
     maker = user(allow("CreateBucket"))
     name = f"locking-{secrets.token_hex(6)}"

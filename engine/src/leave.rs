@@ -117,7 +117,9 @@ impl Engine {
         answer
     }
 
-    fn decide(&self, caller: &Caller, ask: &Ask<'_>) -> Result<Permit> {
+    /// As [`Self::ask`], for what nobody asked for: whether something may be told beside an answer. The audit does not hear
+    /// of it.
+    pub(crate) fn decide(&self, caller: &Caller, ask: &Ask<'_>) -> Result<Permit> {
         if let Some(facts) = ask.facts.filter(|_| is_bound(caller)) {
             facts.expect_payer(caller, ask.action)?;
         }

@@ -187,7 +187,7 @@ impl Engine {
         let may = |action| {
             let facts_of_version = policy::VersionView { facts: object, created: version.modified };
             let view = policy::ObjectView { key, version: None, facts: Some(facts_of_version), owner: None };
-            self.ask(caller, Ask { object: Some(view), ..Ask::bucket(action, facts) }).is_ok()
+            self.decide(caller, &Ask { object: Some(view), ..Ask::bucket(action, facts) }).is_ok()
         };
         let protection = &object.protection;
         let retention = protection.retention.filter(|_| may(Action::GetObjectRetention));
