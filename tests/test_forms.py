@@ -135,7 +135,7 @@ CONDITIONS = {
     "a number": ([KEY, {"success_action_status": 201}], {}, "400 InvalidPolicyDocument"),
     "an unknown one": ([KEY, ["ends-with", "$key", "a"]], {}, "400 InvalidPolicyDocument"),
     "half a range": ([KEY, ["content-length-range", 5]], {}, "400 InvalidPolicyDocument"),
-    "another acl": ([KEY, {"acl": "public-read"}], {"acl": "public-read"}, "501 NotImplemented"),
+    "another acl": ([KEY, {"acl": "aws-exec-read"}], {"acl": "aws-exec-read"}, "501 NotImplemented"),
 }
 
 

@@ -140,7 +140,7 @@ ROWS = (
         ("B09 hoisted twice", hoisted(("x-amz-acl", "private"), ("X-Amz-Acl", "private")), "400 InvalidArgument"),
         ("B09 hoisted afterwards", added("x-amz-checksum-mode", "ENABLED"), "403 SignatureDoesNotMatch"),
         ("B09 hoisted line end", hoisted(("x-amz-meta-a", "1\r\nx-b: 2")), "400 InvalidArgument"),
-        ("B09 hoisted acl", hoisted(("x-amz-acl", "public-read")), "400 AccessControlListNotSupported"),
+        ("B09 hoisted acl", hoisted(("x-amz-acl", "public-ready")), "400 InvalidArgument"),
         ("B09 hoisted storage class", hoisted(("x-amz-storage-class", "GLACIER")), "400 InvalidStorageClass"),
         ("B09 hoisted checksum", hoisted(("x-amz-checksum-crc32", "AAAAAQ==")), "400 BadDigest"),
         ("B11 hoisted streaming", hoisted(("X-Amz-Content-Sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")), "400"),
