@@ -99,7 +99,7 @@ pub struct QuotaBounds {
 
 /// A bucket's name as it was typed: what can be no bucket's is refused before anybody is asked.
 #[derive(Debug, Clone)]
-pub struct BucketArgument(BucketName);
+pub struct BucketArgument(pub(crate) BucketName);
 
 impl std::str::FromStr for BucketArgument {
     type Err = kernel::NameError;

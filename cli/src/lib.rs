@@ -10,6 +10,7 @@ mod audit;
 mod bucket;
 mod client;
 mod connection;
+mod embargo;
 mod error;
 mod group;
 mod key;
@@ -34,6 +35,10 @@ pub use account::{AccountCommand, AccountFlags};
 pub use audit::{AuditCommand, AuditFlags, QueryFlags};
 pub use bucket::{BucketCommand, BucketFlags, QuotaBounds, QuotaCommand};
 pub use connection::ConnectionFlags;
+pub use embargo::{
+    DefaultCommand, EmbargoCommand, EmbargoFlags, EmbargoScope, Listing, ObjectArgument, ObjectArgumentError,
+    PlaceFlags, ReaderArgument, TimeSpan, TimeSpanError,
+};
 pub use error::{CliError, Result};
 pub use group::{GroupCommand, GroupFlags};
 pub use key::{KeyCommand, KeyFlags};
@@ -75,6 +80,8 @@ pub enum AdminCommand {
     Audit(AuditFlags),
     /// Buckets of a running lake: what they hold, and how much they may hold.
     Bucket(BucketFlags),
+    /// Embargoes: what nobody but its readers may read before a date.
+    Embargo(EmbargoFlags),
     /// Groups of users that may do the same.
     Group(GroupFlags),
     /// Access keys, and service accounts: keys that may do less than their owner.
@@ -132,6 +139,7 @@ async fn answer(command: AdminCommand, surroundings: &Surroundings, out: &mut (d
         AdminCommand::Account(flags) => account::run(flags, surroundings).await,
         AdminCommand::Audit(flags) => audit::run(flags, surroundings, out).await.map(|()| String::new()),
         AdminCommand::Bucket(flags) => bucket::run(flags, surroundings).await,
+        AdminCommand::Embargo(flags) => embargo::run(flags, surroundings).await,
         AdminCommand::Group(flags) => group::run(flags, surroundings).await,
         AdminCommand::Key(flags) => key::run(flags, surroundings).await,
         AdminCommand::Policy(flags) => policy::run(flags, surroundings).await,

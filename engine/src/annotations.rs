@@ -21,7 +21,7 @@ use storage::Hint;
 use crate::facts::BucketFacts;
 use crate::get::{ATTEMPTS_MAX, open_extent};
 use crate::ingest::{Ingested, Source};
-use crate::leave::Sought;
+use crate::leave::{Ask, Sought};
 use crate::request::Body;
 use crate::{Bytestream, Engine, Error, Fault, Missing, Result};
 
@@ -128,6 +128,7 @@ impl Engine {
     pub async fn put_annotation(&self, caller: &Caller, put: PutAnnotation) -> Result<AnnotationWritten> {
         let action = either(&put.place, Action::PutObjectAnnotation, Action::PutObjectVersionAnnotation);
         let Found { permit, facts, version } = self.annotated(caller, action, &put.place).await?;
+        self.expect_open_annotated(caller, &facts, (&put.place, &version), put.if_match.as_ref())?;
         match put.body.bytes {
             0 => return Err(Error::Invalid(Fault::Request("an annotation has at least one byte".to_owned()))),
             bytes if bytes > Annotation::BYTES_MAX => return Err(Error::TooLarge { max: Annotation::BYTES_MAX }),
@@ -172,6 +173,7 @@ impl Engine {
     pub async fn remove_annotation(&self, caller: &Caller, remove: RemoveAnnotation) -> Result<AnnotationWritten> {
         let action = either(&remove.place, Action::DeleteObjectAnnotation, Action::DeleteObjectVersionAnnotation);
         let found = self.annotated(caller, action, &remove.place).await?;
+        self.expect_open_annotated(caller, &found.facts, (&remove.place, &found.version), remove.if_match.as_ref())?;
         let by = &caller.to_string();
         let RemoveAnnotation { place, name, if_match } = &remove;
         let write = |facts: BucketFacts| async move {
@@ -222,6 +224,21 @@ impl Engine {
         let scan = AnnotationScan { version: version.id, prefix, after, limit };
         let (annotations, truncated) = self.catalog.annotations(scan).await?;
         Ok(AnnotationPage { annotations, truncated, version, versioned: facts.versioned() })
+    }
+
+    /// Keeps a condition from telling the entity tag of what is closed to the caller.
+    fn expect_open_annotated(
+        &self,
+        caller: &Caller,
+        facts: &BucketFacts,
+        (place, version): (&AnnotationPlace, &Version),
+        if_match: Option<&EtagCondition>,
+    ) -> Result<()> {
+        if if_match.is_none() || !self.is_closed_to(caller, facts, version) {
+            return Ok(());
+        }
+        let (ask, sought) = (Ask::bucket(Action::GetObject, facts), Sought::now(&place.key, place.version));
+        Err(self.closed(caller, ask, facts, (sought, version)))
     }
 
     /// Asks for leave and finds the version.

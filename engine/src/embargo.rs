@@ -8,6 +8,8 @@
 //! not list the bucket, the same "not there" where it may. Where the bucket shows the keys of what is closed, or the caller
 //! has a right to know about embargoes, it is told so, and when it opens.
 
+pub(crate) mod calendar;
+pub(crate) mod changed;
 mod listed;
 pub(crate) mod written;
 
@@ -40,6 +42,12 @@ impl Engine {
         (sought, version): (Sought<'_>, &Version),
     ) -> Error {
         if self.may_know_of(caller, bucket, (sought, version)) {
+            // The audit is to hear what was refused, and by which rule.
+            if let Err(broken) = self.permit_with_facts(caller, ask, sought, Some(version))
+                && !matches!(broken, Error::Denied(_))
+            {
+                return broken;
+            }
             let embargo = version.object().and_then(|object| object.protection.embargo.as_ref());
             return embargo
                 .map_or(Error::Bug("what is closed has no embargo"), |embargo| Error::Closed { opens: embargo.until });
@@ -92,10 +100,9 @@ impl Engine {
         let listing = bucket.settings.embargo.as_ref().map(|rule| rule.listing).unwrap_or_default();
         let is_listed = || {
             let action = if sought.name.is_some() { Action::ListBucketVersions } else { Action::ListBucket };
-            listing == EmbargoListing::KeyOnly && self.permit(caller, action, bucket, None).is_ok()
+            listing == EmbargoListing::KeyOnly && self.may(caller, Ask::bucket(action, bucket))
         };
-        let is_told =
-            || self.permit_with_facts(caller, Ask::bucket(Action::GetEmbargo, bucket), sought, Some(version)).is_ok();
+        let is_told = || self.may(caller, Ask::bucket(Action::GetEmbargo, bucket).of(sought, Some(version)));
         is_listed() || is_told()
     }
 }

@@ -22,6 +22,10 @@ impl BucketFacts {
         bucket.settings = Arc::new(BucketSettings { policy: Some(document), ..(*bucket.settings).clone() });
         Self(Arc::new(bucket))
     }
+    /// The bucket, to be kept.
+    pub(crate) fn shared(&self) -> Arc<Bucket> {
+        Arc::clone(&self.0)
+    }
     pub(crate) fn name(&self) -> &BucketName {
         &self.0.name
     }
@@ -57,6 +61,12 @@ impl BucketFacts {
     /// does not name.
     pub(crate) fn names_new_versions(&self) -> bool {
         self.0.versioning == Versioning::Enabled
+    }
+}
+
+impl From<Arc<Bucket>> for BucketFacts {
+    fn from(bucket: Arc<Bucket>) -> Self {
+        Self(bucket)
     }
 }
 

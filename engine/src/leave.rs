@@ -63,6 +63,12 @@ impl<'a> Ask<'a> {
         Self { object, ..Self::bucket(action, facts) }
     }
 
+    /// About a version that was found, or about none.
+    pub(crate) fn of(self, sought: Sought<'a>, found: Option<&'a Version>) -> Self {
+        let facts = found.and_then(|version| Some(VersionView { facts: version.object()?, created: version.modified }));
+        Self { object: Some(ObjectView { key: sought.key, version: sought.name, facts, owner: None }), ..self }
+    }
+
     /// With the tags that the request sets.
     pub(crate) fn with_tags(self, tags: &'a Tags) -> Self {
         Self { tags: Some(tags), ..self }
@@ -119,6 +125,11 @@ impl Engine {
 
     /// As [`Self::ask`], for what nobody asked for: whether something may be told beside an answer. The audit does not hear
     /// of it.
+    pub(crate) fn may(&self, caller: &Caller, ask: Ask<'_>) -> bool {
+        self.decide(caller, &ask).is_ok()
+    }
+
+    /// As [`Self::may`], with the permit, or why not.
     pub(crate) fn decide(&self, caller: &Caller, ask: &Ask<'_>) -> Result<Permit> {
         if let Some(facts) = ask.facts.filter(|_| is_bound(caller)) {
             facts.expect_payer(caller, ask.action)?;
@@ -286,9 +297,7 @@ impl Engine {
         sought: Sought<'_>,
         found: Option<&Version>,
     ) -> Result<Permit> {
-        let facts = found.and_then(|version| Some(VersionView { facts: version.object()?, created: version.modified }));
-        let object = Some(ObjectView { key: sought.key, version: sought.name, facts, owner: None });
-        self.ask(caller, Ask { object, ..ask })
+        self.ask(caller, ask.of(sought, found))
     }
 
     /// The object under a key, or under one of its versions, or that was there once. What it returns is shown to nobody

@@ -64,6 +64,8 @@ pub use audit::{
 pub use background::{Background, Progress};
 pub use bucket_policy::PutBucketPolicy;
 pub use cors::{CorsAnswer, CorsRequest, CorsVerdict};
+pub use embargo::calendar::{CalendarDay, CalendarPage, Event, ListCalendar};
+pub use embargo::changed::{EmbargoPlace, EmbargoTold};
 pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
 pub use history::{History, HistorySettings};
 pub use identity::{

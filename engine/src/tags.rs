@@ -46,13 +46,21 @@ impl Engine {
             (false, Some(_)) => Action::PutObjectVersionTagging,
         };
         let sought = Sought::now(key, version);
-        self.permit_found(caller, action, &facts, sought).await?;
+        let (_, standing) = self.permit_found(caller, action, &facts, sought).await?;
         let ask = Ask::bucket(action, &facts).with_tags(&tags);
         let permit = self.permit_whether_found(caller, ask, &facts, sought).await?;
+        let object = standing.object().map(|object| &object.tags);
+        self.permit_classifying(caller, Ask::key(action, &facts, key), (object, &tags))?;
+        let amendment = &self.tagged(caller, &facts, (key, version), (&standing, tags))?;
         let by = &caller.to_string();
-        let amendment = &Amendment::Tags(tags);
+        // What closes rests on what was found, by its own name; other tags go to whatever stands there.
+        let is_closing = matches!(amendment, Amendment::ClosingTags(..));
+        let (name, only_if) = match is_closing {
+            true => (Some(standing.name()), standing.object()),
+            false => (version, None),
+        };
         let replace = |facts: BucketFacts| async move {
-            let of = Amended { key, name: version, only_if: None, now: self.clock.now(), by };
+            let of = Amended { key, name, only_if, now: self.clock.now(), by };
             self.catalog.amend_object(&facts, of, amendment).await
         };
         let (changed, facts) = self.change(&permit, facts, replace).await.map_err(|error| match error {

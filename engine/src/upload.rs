@@ -12,7 +12,7 @@ use crate::copy::source_too_large;
 use crate::embargo::written::{EmbargoGrounds, NewEmbargo, until_of_tags};
 use crate::facts::BucketFacts;
 use crate::ingest::{Announced, Source};
-use crate::leave::Ask;
+use crate::leave::{Ask, Sought};
 use crate::{
     Body, CompleteUpload, CopyPart, CreateUpload, Engine, Error, Fault, Missing, NamedPart, PartPage, PutPart, Result,
     Selection, UploadChecksum, UploadInfo, UploadName, Written,
@@ -113,7 +113,11 @@ impl Engine {
     /// # Errors
     /// `NotFound`, `Denied`.
     pub async fn list_parts(&self, caller: &Caller, name: UploadName, after: u16, limit: usize) -> Result<PartPage> {
-        let (_, _, upload) = self.find_upload(caller, Action::ListMultipartUploadParts, &name).await?;
+        let (_, facts, upload) = self.find_upload(caller, Action::ListMultipartUploadParts, &name).await?;
+        // Of what will be closed to it, who may write it sees what has come so far.
+        if self.will_be_closed(caller, &facts, &upload) {
+            self.permit(caller, Action::PutObject, &facts, Some(&upload.key))?;
+        }
         let (parts, truncated) = self.catalog.parts(upload.id, after, limit).await?;
         Ok(PartPage { upload: upload_info(&upload), parts, truncated })
     }
@@ -174,7 +178,7 @@ impl Engine {
         let parts = self.choose(&permit, &upload, &complete.parts).await?;
         let object = assemble(&upload, &parts)?;
         verify_whole(&object, complete)?;
-        self.expect(&permit, &facts, &upload.key, &complete.condition).await?;
+        self.expect_unseen(caller, (&facts, &upload), complete).await?;
         let (object, keeps_embargo) = self.closed_as_it_must_be(caller, &facts, &upload, object);
         let (id, by) = (VersionId::random(&*self.entropy), &caller.to_string());
         let (upload, object, parts, condition) = (&upload, &object, &parts, &complete.condition);
@@ -199,6 +203,24 @@ impl Engine {
         };
         let (version, facts) = self.change(&permit, facts, put).await?;
         Ok(Written { version, replicas: 1, versioned: facts.names_new_versions() })
+    }
+
+    /// As [`Engine::expect_open`], for a completion. Where the upload has ended meanwhile, that is what is to be told.
+    async fn expect_unseen(
+        &self,
+        caller: &Caller,
+        (facts, upload): (&BucketFacts, &Upload),
+        complete: &CompleteUpload,
+    ) -> Result<()> {
+        if complete.condition.is_none() {
+            return Ok(());
+        }
+        let current = self.catalog.version(facts.id, &upload.key, None).await?;
+        let expected = self.expect_open(caller, facts, (&upload.key, &complete.condition), current.as_ref());
+        if expected.is_err() {
+            self.find_upload(caller, Action::PutObject, &complete.upload).await?;
+        }
+        expected
     }
 
     /// The embargo that an upload begins with: what the request says of it, and that of the object it will be written
@@ -231,7 +253,7 @@ impl Engine {
     ) -> (ObjectFacts, Option<Timestamp>) {
         let now = self.time.opening();
         let own = upload.protection.embargo.clone();
-        if own.is_some() && self.permit_shorter(caller, facts, (&upload.key, None)).is_ok() {
+        if own.is_some() && self.may(caller, Ask::key(Action::ShortenEmbargo, facts, &upload.key)) {
             return (object, None);
         }
         object.protection.embargo = Embargo::stricter(self.default_embargo(facts, now), own, now);
@@ -253,7 +275,11 @@ impl Engine {
         let source = self.bucket_facts(source).await?;
         let is_enough = match &own {
             Some(own) if !own.is_looser_than(&of_source, now) => true,
-            Some(_) => self.permit_shorter(permit.caller(), &source, (&version.key, Some(version))).is_ok(),
+            Some(_) => {
+                let ask =
+                    Ask::bucket(Action::ShortenEmbargo, &source).of(Sought::now(&version.key, None), Some(version));
+                self.may(permit.caller(), ask)
+            }
             None => false,
         };
         if is_enough {

@@ -272,6 +272,8 @@ actions! {
     ShortenEmbargo = "lake:ShortenEmbargo", Write Object;
     /// Ends the embargo of a version now.
     LiftEmbargo = "lake:LiftEmbargo", Write Object;
+    /// What of a bucket is under embargo or retained, and until when.
+    ListEmbargoes = "lake:ListEmbargoes", Manage Bucket;
     /// When and for whom the embargo of a version ends.
     GetEmbargo = "lake:GetEmbargo", Manage Object;
     /// Sets or loosens what policies read of an object: its classification.

@@ -71,4 +71,11 @@ impl Engine {
             onlooker.is_shut_out(upload.protection.embargo.as_ref()) || onlooker.is_shut_out(default.as_ref())
         })
     }
+
+    /// Whether what an upload becomes will be closed to a caller.
+    pub(crate) fn will_be_closed(&self, caller: &Caller, bucket: &BucketFacts, upload: &Upload) -> bool {
+        let onlooker = self.onlooker(caller, bucket);
+        let default = self.default_embargo(bucket, onlooker.now);
+        onlooker.is_shut_out(upload.protection.embargo.as_ref()) || onlooker.is_shut_out(default.as_ref())
+    }
 }

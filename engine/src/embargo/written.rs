@@ -142,12 +142,12 @@ impl Engine {
             self.permit_shorter(caller, source, (&version.key, Some(version)))?;
         }
         let over = self.catalog.version(bucket.id, key, None).await?;
-        let may_shorten = self.permit_shorter(caller, bucket, (key, over.as_ref()));
+        let ask = Ask::bucket(Action::ShortenEmbargo, bucket).of(Sought::now(key, None), over.as_ref());
         if is_looser(self.default_embargo(bucket, now).as_ref()) || is_looser(over.as_ref().and_then(embargo_of)) {
-            may_shorten?;
+            self.ask(caller, ask)?;
             return Ok(NewEmbargo { embargo: Some(wanted), keeps: None });
         }
-        Ok(NewEmbargo { embargo: Some(wanted), keeps: may_shorten.is_err().then_some(now) })
+        Ok(NewEmbargo { embargo: Some(wanted), keeps: (!self.may(caller, ask)).then_some(now) })
     }
 
     /// Asks for leave to let an embargo end sooner, or to name more readers of it.

@@ -11,6 +11,7 @@
 mod accounts;
 mod audit;
 mod buckets;
+mod embargoes;
 mod keys;
 mod policies;
 mod time;
@@ -113,6 +114,70 @@ const ROUTES: &[Route] = &[
         query: &[],
         takes_document: false,
         answer: |asked| Box::pin(buckets::clear_quota(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "buckets/{name}/embargo",
+        operation: "GetBucketEmbargo",
+        query: &[],
+        takes_document: false,
+        answer: |asked| Box::pin(embargoes::rule(asked)),
+    },
+    Route {
+        method: Method::PUT,
+        path: "buckets/{name}/embargo",
+        operation: "PutBucketEmbargo",
+        query: &[],
+        takes_document: true,
+        answer: |asked| Box::pin(embargoes::set_rule(asked)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "buckets/{name}/embargo",
+        operation: "DeleteBucketEmbargo",
+        query: &[],
+        takes_document: false,
+        answer: |asked| Box::pin(embargoes::clear_rule(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "embargoes",
+        operation: "ListEmbargoes",
+        query: &["bucket", "prefix", "after", "limit"],
+        takes_document: false,
+        answer: |asked| Box::pin(embargoes::list(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "embargoes/{bucket}",
+        operation: "GetEmbargo",
+        query: &["key", "version"],
+        takes_document: false,
+        answer: |asked| Box::pin(embargoes::get(asked)),
+    },
+    Route {
+        method: Method::PUT,
+        path: "embargoes/{bucket}",
+        operation: "SetEmbargo",
+        query: &["key", "version"],
+        takes_document: true,
+        answer: |asked| Box::pin(embargoes::set(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "embargoes/{bucket}/lift",
+        operation: "LiftEmbargo",
+        query: &["key", "version"],
+        takes_document: true,
+        answer: |asked| Box::pin(embargoes::lift(asked)),
+    },
+    Route {
+        method: Method::GET,
+        path: "calendar",
+        operation: "GetCalendar",
+        query: &["bucket", "prefix", "from", "until", "after", "limit"],
+        takes_document: false,
+        answer: |asked| Box::pin(embargoes::calendar(asked)),
     },
     Route {
         method: Method::GET,

@@ -153,13 +153,15 @@ pub enum Amendment {
     LegalHold(bool),
     /// Until when it may not be read is replaced, or taken away.
     Embargo(Option<Embargo>),
+    /// Its tags are replaced, and one of them closes it.
+    ClosingTags(Tags, Embargo),
 }
 
 impl Amendment {
     /// What the log of changes calls it.
     pub(crate) fn what(&self) -> What {
         match self {
-            Self::Tags(_) => What::ObjectTagged,
+            Self::Tags(_) | Self::ClosingTags(..) => What::ObjectTagged,
             Self::Acl(_) => What::ObjectAclChanged,
             Self::Retention(..) | Self::LegalHold(_) | Self::Embargo(_) => What::ObjectProtected,
         }

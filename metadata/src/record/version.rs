@@ -221,6 +221,10 @@ pub(crate) fn amended(version: Version, amendment: &Amendment) -> Option<(Versio
         Amendment::Retention(retention, _) => facts.protection.retention = *retention,
         Amendment::LegalHold(hold) => facts.protection.legal_hold = Some(*hold),
         Amendment::Embargo(embargo) => facts.protection.embargo.clone_from(embargo),
+        Amendment::ClosingTags(tags, embargo) => {
+            facts.tags = tags.clone();
+            facts.protection.embargo = Some(embargo.clone());
+        }
     })
 }
 

@@ -1,9 +1,9 @@
 //! Listings against the plainest listing there can be, page by page and joined.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{Version, VersionId, VersionName, Versioning};
-use metadata::{Listing, ObjectScan, Row, UploadScan, VersionScan};
+use kernel::{Sequence, Version, VersionId, VersionName, Versioning};
+use metadata::{Listing, ObjectScan, Row, UploadScan, Veil, VersionScan};
 use proptest::prelude::*;
 
 use crate::lake::{Lake, key, run};
@@ -107,6 +107,39 @@ proptest! {
                 }
             }
             assert_eq!(joined, page(&items, prefix, present(delimiter), after, usize::MAX).0, "pages joined are the whole");
+        });
+    }
+
+    #[test]
+    fn behind_a_veil_objects_list_as_if_the_hidden_were_not_there(
+        keys in keys(), hidden: u32, prefix in prefix(), delimiter in delimiter(), after in after(), limit in 1..9_usize,
+    ) {
+        run(async {
+            let lake = Lake::new().await;
+            let bucket = lake.create("bucket", Versioning::Enabled).await;
+            let (mut items, mut veiled, mut at) = (Vec::new(), BTreeSet::new(), Sequence::ZERO);
+            for (index, text) in keys.iter().enumerate() {
+                let version = lake.put(&bucket, text, 1).await;
+                at = version.sequence;
+                if hidden >> (index % 32) & 1 == 0 {
+                    items.push(named(version));
+                } else {
+                    veiled.insert(version.id);
+                }
+            }
+            let veil = Veil::over(move |version: &Version| veiled.contains(&version.id));
+            let scan = ObjectScan { bucket: bucket.id, prefix, delimiter, after, limit };
+            let expected = page(&items, prefix, present(delimiter), after, limit);
+            let found = lake.catalog.list_objects_behind(veil.clone(), scan).await.expect("a listing");
+            assert_eq!(rows(found, named), expected);
+            let versions = VersionScan { bucket: bucket.id, prefix, delimiter, after: after.map(|after| (after, None)), limit };
+            let found = lake.catalog.list_versions_behind(veil.clone(), versions).await.expect("a listing");
+            assert_eq!(rows(found, |(version, _)| named(version)), expected);
+            if at != Sequence::ZERO {
+                let past = lake.catalog.list_objects_behind_as_of(veil, &bucket, scan, at).await.expect("a past");
+                let found = Listing { rows: past.rows, truncated: past.next.is_some() };
+                assert_eq!(rows(found, named), expected);
+            }
         });
     }
 

@@ -69,7 +69,7 @@ impl<'a> Shape<'a> {
 
     fn has(&self, variable: &str, attribute: &str) -> Option<bool> {
         match (variable, attribute) {
-            ("resource", "embargoUntil" | "embargoReaders") => Some(self.has_embargo),
+            ("resource", "embargoUntil" | "embargoReaders" | "embargoUsers" | "embargoRoles") => Some(self.has_embargo),
             ("resource", "embargoLift") => Some(self.has_lift),
             ("resource", "retainUntil" | "retentionMode") => Some(self.has_retention),
             ("context", "sourceIp") => Some(self.has_source_ip),
