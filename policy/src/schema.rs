@@ -49,9 +49,13 @@ pub(crate) fn faults(policies: &PolicySet) -> Vec<Fault> {
     let result = validator.validate(policies, ValidationMode::Strict);
     let errors = result.validation_errors().map(|error| Fault::of(error));
     let mut faults: Vec<Fault> = errors.chain(result.validation_warnings().map(|warning| Fault::of(warning))).collect();
-    faults.sort_by_key(|fault| fault.at);
+    // That nothing applies follows from what else is wrong, and says less.
+    faults.sort_by_key(|fault| (fault.reason.starts_with(NOTHING_APPLIES), fault.at));
     faults
 }
+
+/// How Cedar says that.
+const NOTHING_APPLIES: &str = "unable to find an applicable action";
 
 /// Characters of a reason: Cedar writes types out, however deep they are.
 const REASON_CHARS_MAX: usize = 500;
