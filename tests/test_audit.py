@@ -172,6 +172,40 @@ def test_every_administrative_operation_leaves_one_entry(audited):
     assert whole(audited)["fault"] is None
 
 
+def test_rights_over_objects_and_policies_leave_their_entries(audited):
+    s3, bucket = audited.client(), "guarded"
+    s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    version = s3.put_object(Bucket=bucket, Key="a", Body=b"a")["VersionId"]
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86_400))
+    retention = {"Mode": "GOVERNANCE", "RetainUntilDate": until}
+    named = {"Bucket": bucket, "Key": "a", "VersionId": version}
+    block = {"BlockPublicPolicy": True}
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject"}]}
+    policy["Statement"][0]["Resource"] = f"arn:aws:s3:::{bucket}/secret/*"
+    cedar = '@id("none") forbid (principal == Lake::User::"nobody-at-all", action, resource);'
+    for action, operation in [
+        ("s3:PutObjectRetention", lambda: s3.put_object_retention(**named, Retention=retention)),
+        ("s3:PutObjectLegalHold", lambda: s3.put_object_legal_hold(**named, LegalHold={"Status": "ON"})),
+        ("s3:PutObjectLegalHold", lambda: s3.put_object_legal_hold(**named, LegalHold={"Status": "OFF"})),
+        ("s3:BypassGovernanceRetention", lambda: s3.delete_object(**named, BypassGovernanceRetention=True)),
+        ("s3:PutBucketPolicy", lambda: s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))),
+        (
+            "s3:PutBucketPublicAccessBlock",
+            lambda: s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block),
+        ),
+        ("s3:DeleteBucketPolicy", lambda: s3.delete_bucket_policy(Bucket=bucket)),
+        ("lake:PutPolicySet", lambda: admin.ask(audited, "PUT", "/policies/none", {"text": cedar})),
+    ]:
+        before = head(audited)
+        operation()
+        entries = since(audited, before)
+        assert len(entries) == 1 and action in entries[0]["actions"], (action, entries)
+        [entry] = entries
+        assert entry["kind"] == "change" and entry["outcome"] == "done", entry
+        if "Object" in action or "Governance" in action:
+            assert (entry["bucket"], entry["key"], entry["version"]) == (bucket, "a", version), entry
+
+
 def test_what_fails_is_told_from_what_is_done(audited):
     s3 = audited.client()
     s3.create_bucket(Bucket="full")
@@ -207,6 +241,7 @@ def test_every_refusal_leaves_one_entry(audited, nobody):
         assert entry["actions"] == [action] and entry["outcome"] == "refused" and entry["reason"], entry
         assert entry["who"] == "arn:aws:iam::000000000000:user/nobody" and entry["accessKey"] == nobody.access
         assert code is None or entry["code"] == code
+        assert len(entry["policyHash"]) == 64
     before = head(audited)
     assert admin.ask(audited, "GET", "/audit", keys=nobody).status == 403
     [entry] = since(audited, before)

@@ -1,4 +1,5 @@
-//! What a commit costs: batches as a small PUT makes them, synced, from 1, 16 and 64 writers at once.
+//! What a commit costs: batches as a small PUT makes them, and entries of the audit, which each commit links to the one before,
+//! synced, from 1, 16 and 64 writers at once.
 //!
 //! Beside criterion's times it prints what they are made of: syncs per commit, the watermark's counted, and how many
 //! batches went into a group.
@@ -76,8 +77,14 @@ fn open(directory: &Path) -> Arc<RocksMap> {
     RocksMap::open(settings, Arc::new(Monotonic(Instant::now()))).expect("an empty directory opens")
 }
 
+/// An entry of the audit as a refusal leaves it.
+fn entry(number: u64) -> Batch {
+    let text = format!("{number:020}{}", "e".repeat(400));
+    Batch { expectations: Vec::new(), edits: vec![Edit::Chain(text.into())] }
+}
+
 /// Commits the batches `from..until` from `writers` tasks, each waiting for its answer before the next.
-async fn commit(map: &Arc<RocksMap>, writers: usize, next: &Arc<AtomicU64>, until: u64) {
+async fn commit(map: &Arc<RocksMap>, (writers, batch): (usize, fn(u64) -> Batch), next: &Arc<AtomicU64>, until: u64) {
     let tasks: Vec<_> = (0..writers)
         .map(|_| {
             let (map, next) = (Arc::clone(map), Arc::clone(next));
@@ -98,8 +105,16 @@ async fn commit(map: &Arc<RocksMap>, writers: usize, next: &Arc<AtomicU64>, unti
 }
 
 fn commits(criterion: &mut Criterion) {
+    measured(criterion, "commit", batch);
+}
+
+fn entries(criterion: &mut Criterion) {
+    measured(criterion, "audit", entry);
+}
+
+fn measured(criterion: &mut Criterion, name: &str, batch: fn(u64) -> Batch) {
     let runtime = Runtime::new().expect("a runtime starts");
-    let mut group = criterion.benchmark_group("commit");
+    let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Elements(1)).sample_size(10).measurement_time(Duration::from_secs(8));
     for writers in [1, 16, 64] {
         // Beside the sources, because a sync costs nothing where temporary files lie in memory.
@@ -113,7 +128,7 @@ fn commits(criterion: &mut Criterion) {
             bencher.iter_custom(|count| {
                 let from = next.load(Ordering::Relaxed);
                 let started = Instant::now();
-                runtime.block_on(commit(&map, writers, &next, from + count));
+                runtime.block_on(commit(&map, (writers, batch), &next, from + count));
                 started.elapsed()
             });
         });
@@ -136,5 +151,5 @@ fn report(map: &RocksMap, writers: usize) {
     );
 }
 
-criterion_group!(benches, commits);
+criterion_group!(benches, commits, entries);
 criterion_main!(benches);

@@ -24,9 +24,6 @@ pub(crate) const HEAD: &[u8] = b"\xffhead";
 /// `audit`: the last entry that was trimmed.
 pub(crate) const ANCHOR: &[u8] = b"\xffanchor";
 
-/// Longest entry, in bytes.
-pub const ENTRY_BYTES_MAX: usize = 64 << 10;
-
 /// A place in the chain: its beginning, its end, or what was trimmed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ChainPlace {

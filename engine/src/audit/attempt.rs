@@ -343,7 +343,13 @@ impl Engine {
 
 /// What an entry says of the last refusal.
 fn refusal(state: &mut State, entry: AuditEntry) -> AuditEntry {
-    let Some(refused) = state.refused.take() else { return entry };
+    let Some(refused) = state.refused.take() else {
+        // What was permitted and then refused for another reason: a lock, a block of public access.
+        return match state.deeds.first() {
+            Some(deed) => of_deed(deed, state.access_key.clone(), entry),
+            None => entry,
+        };
+    };
     let (refusal, deed) = *refused;
     let entry = of_deed(&deed, state.access_key.clone(), entry);
     AuditEntry { reason: Some(refusal.reason.into_owned()), policies: refusal.policies, ..entry }

@@ -13,6 +13,8 @@ use crate::{Background, Engine, Error, Progress, Result};
 const TRIMMED_MAX: usize = 4_096;
 /// Entries that are trimmed at once at the least, unless the oldest is a day overdue: each trimming writes an entry.
 const TRIMMED_MIN: usize = 1_000;
+/// The least bound on bytes that means anything.
+const BYTES_MAX_MIN: u64 = 4_096;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often it is looked whether something is to be trimmed.
 const TRIM_PAUSE: Duration = Duration::from_secs(60);
@@ -56,13 +58,15 @@ impl Engine {
         let now = self.time.opening();
         let age = |days: u32| instant(now.minus(DAY * days));
         let (old, overdue) = (age(settings.keep_days), age(settings.keep_days.saturating_add(1)));
+        // Room is made for more than the entry that tells of it.
+        let bytes_max = settings.bytes_max.max(BYTES_MAX_MIN);
+        let is_over = settings.bytes_max > 0 && head.bytes.saturating_sub(anchor.bytes) > bytes_max;
         let (mut to, mut count, mut is_overdue) = (anchor, 0, false);
         for entry in &entries {
             let read: Option<AuditEntry> = serde_json::from_slice(&entry.entry).ok();
             let time = read.map(|entry| entry.time).unwrap_or_default();
             let is_old = settings.keep_days > 0 && time < old;
-            let held = head.bytes.saturating_sub(to.bytes);
-            let is_much = settings.bytes_max > 0 && held > settings.bytes_max;
+            let is_much = is_over && head.bytes.saturating_sub(to.bytes) > bytes_max - bytes_max / 8;
             // The last entry stays, so that what is left says where it begins.
             if !(is_old || is_much) || entry.number >= head.number {
                 break;
