@@ -233,7 +233,7 @@ async fn show(client: &mut Client, output: Output, query: &QueryFlags, out: Out<
     let (mut after, mut is_first) = (0, true);
     let parameters = query.parameters();
     loop {
-        let limited = [("limit", left.min(1000).max(1).to_string())];
+        let limited = [("limit", left.clamp(1, 1000).to_string())];
         let page = page(client, after, &[&parameters[..], &limited].concat()).await?;
         let shown = usize::try_from(left).unwrap_or(usize::MAX).min(page.entries.len());
         output.lines(page.entries.get(..shown).unwrap_or_default(), std::mem::take(&mut is_first), out)?;

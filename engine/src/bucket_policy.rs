@@ -105,7 +105,7 @@ pub(crate) fn ruled_out(caller: &Caller, action: Action, reason: &'static str) -
         caller,
         action,
         reason,
-        policies: Vec::new(),
+        policies: Box::default(),
         policy_hash: PolicyHash::NONE,
         is_told: true,
         opens_at: None,

@@ -147,7 +147,7 @@ impl Engine {
             caller,
             action,
             reason,
-            policies: Vec::new(),
+            policies: Box::default(),
             policy_hash: PolicyHash::NONE,
             is_told: false,
             opens_at: None,

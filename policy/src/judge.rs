@@ -84,7 +84,7 @@ impl Judge {
             caller: question.caller.clone(),
             action: question.action,
             reason: refused.reason.into(),
-            policies: refused.policies,
+            policies: refused.policies.into(),
             policy_hash: hash,
             is_told: false,
             opens_at: None,

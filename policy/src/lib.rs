@@ -101,7 +101,7 @@ pub struct Refusal {
     /// The rule that decided, for people.
     pub reason: Cow<'static, str>,
     /// The policies that forbid it, by their names; none where nothing allows it.
-    pub policies: Vec<String>,
+    pub policies: Box<[String]>,
     /// The policies it was given by.
     pub policy_hash: PolicyHash,
     /// Whether the caller may be told the reason and the policies. Never as it comes from the judge: who asks it knows what

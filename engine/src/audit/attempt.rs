@@ -352,7 +352,7 @@ fn refusal(state: &mut State, entry: AuditEntry) -> AuditEntry {
     };
     let (refusal, deed) = *refused;
     let entry = of_deed(&deed, state.access_key.clone(), entry);
-    AuditEntry { reason: Some(refusal.reason.into_owned()), policies: refusal.policies, ..entry }
+    AuditEntry { reason: Some(refusal.reason.into_owned()), policies: refusal.policies.into_vec(), ..entry }
 }
 
 /// What the ending of a request adds to an entry.

@@ -35,7 +35,6 @@ pub(super) async fn create_multipart_upload(
             acl,
             embargo,
             protection: lock_of_headers!(input)?,
-            ..Attributes::default()
         },
         checksum: checksums::of_upload(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?,
     };

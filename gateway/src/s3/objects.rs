@@ -36,7 +36,6 @@ pub(super) async fn put_object(face: &S3Face, request: S3Request<PutObjectInput>
             acl,
             embargo,
             protection: lock_of_headers!(input)?,
-            ..Attributes::default()
         },
         algorithm,
         body,

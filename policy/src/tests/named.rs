@@ -199,7 +199,7 @@ fn an_embargo_closes_reading_to_all_but_its_readers() {
                 assert_eq!(found.is_ok(), may_read, "{caller} {action:?}");
                 if let Err(refusal) = found {
                     assert_eq!(
-                        (&*refusal.reason, refusal.policies.as_slice()),
+                        (&*refusal.reason, &*refusal.policies),
                         ("under embargo", &["lake#embargo.closed".to_owned()][..])
                     );
                 }
