@@ -294,6 +294,8 @@ def test_entries_are_found_by_what_is_asked(audited, nobody):
     before = head(audited)
     s3, theirs = audited.client(), lakes.client(audited.endpoint, nobody)
     s3.create_bucket(Bucket="found")
+    for key in ["runs/1", "runs/2"]:
+        s3.put_object(Bucket="found", Key=key, Body=b"found")
     with pytest.raises(ClientError):
         theirs.get_object(Bucket="found", Key="runs/1")
     with pytest.raises(ClientError):
