@@ -137,8 +137,8 @@ REFUSED_EARLY = {
         "PreconditionFailed",
     ),
     "not offered": (
-        lambda made, keys: signed(made.with_headers(("x-amz-acl", "public-read")), keys, payload=UNSIGNED),
-        "AccessControlListNotSupported",
+        lambda made, keys: signed(made.with_headers(("x-amz-storage-class", "GLACIER")), keys, payload=UNSIGNED),
+        "InvalidStorageClass",
     ),
     "too large": (
         lambda made, keys: signed(

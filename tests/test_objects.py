@@ -167,8 +167,6 @@ def test_attributes(s3, bucket):
 
 UNKEPT = [
     {"StorageClass": "GLACIER"},
-    {"ACL": "public-read"},
-    {"GrantRead": 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'},
     {"ServerSideEncryption": "aws:kms"},
     {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32},
     {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": datetime.datetime(2040, 1, 1)},

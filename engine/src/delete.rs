@@ -23,7 +23,9 @@ impl Engine {
         let sought = Sought::now(&delete.key, delete.version);
         let permit = self.permit_whether_found(caller, Ask::bucket(action, &facts), &facts, sought).await?;
         if !delete.condition.is_none() {
-            self.expect(&permit, &facts, &delete.key, &delete.condition).await?;
+            // Whether the condition holds is seen when it is deleted; here only that it tells nothing of what is closed.
+            let current = self.catalog.version(facts.id, &delete.key, None).await?;
+            self.expect_open(caller, &facts, (&delete.key, &delete.condition), current.as_ref())?;
         }
         match self.remove(&permit, facts.clone(), &delete, false).await {
             Err(Error::Locked(lock)) if delete.bypass_governance => {
