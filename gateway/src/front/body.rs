@@ -197,7 +197,8 @@ where
                     return Err(BodyFaultKind::DocumentTooLarge);
                 }
                 let digests = self.digests.take().map(|digests| digests.verifier(name)).transpose()?;
-                Reading::Document(Document::new(payload, digests, !is_json(name)))
+                let markup = (!is_json(name)).then(|| Markup::of(name));
+                Reading::Document(Document::new(payload, digests, markup))
             }
         };
         Ok(())
@@ -392,12 +393,12 @@ struct Document {
 }
 
 impl Document {
-    fn new(payload: Payload, digests: Option<Verifier>, is_xml: bool) -> Self {
+    fn new(payload: Payload, digests: Option<Verifier>, markup: Option<Markup>) -> Self {
         let hash = match payload {
             Payload::Hash(expected) => Some((Sha256::new(), expected)),
             Payload::Unsigned | Payload::Chunked { .. } => None,
         };
-        Self { hash, digests, markup: is_xml.then(Markup::default) }
+        Self { hash, digests, markup }
     }
 
     fn advance(&mut self, data: &[u8]) -> Result<(), BodyFaultKind> {

@@ -5,6 +5,8 @@
 
 use std::error::Error;
 
+use http::StatusCode;
+
 use super::refusal::Refusal;
 
 /// The error that a watched body ends with.
@@ -37,6 +39,9 @@ pub(crate) enum BodyFaultKind {
     /// CDATA or a document type: s3s would skip them and read something else than was written. Or a tag beyond reason.
     #[error("the document holds CDATA, a document type or an endless tag")]
     Markup,
+    /// An element that means nothing here: s3s would skip it, and whoever sent it would believe it heard.
+    #[error("the document asks for something that is not offered")]
+    Element,
     /// The document's SHA-256 is not the one that was signed.
     #[error("the document does not match x-amz-content-sha256")]
     HashDiffers,
@@ -74,6 +79,11 @@ impl BodyFaultKind {
             Self::Markup => Refusal::bad_request(
                 "MalformedXML",
                 "The XML you provided was not well-formed or did not validate against our published schema.",
+            ),
+            Self::Element => Refusal::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "NotImplemented",
+                "The document holds an element that implies functionality that is not implemented.",
             ),
             Self::HashDiffers => Refusal::bad_request(
                 "XAmzContentSHA256Mismatch",

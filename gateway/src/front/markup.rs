@@ -1,7 +1,8 @@
 //! XML looked over as it comes, for what s3s reads otherwise than it was written, or at length.
 //!
 //! s3s skips CDATA, so that `<Key>a<![CDATA[b]]></Key>` would name the object `a`; it skips document types, and reads tags
-//! with a hundred thousand attributes. None of these comes from a client of S3.
+//! with a hundred thousand attributes. None of these comes from a client of S3. And it skips elements that it does not know:
+//! where what is skipped would be a wish that nobody hears, the elements that mean something are listed here.
 
 use super::body_fault::BodyFaultKind;
 
@@ -20,20 +21,66 @@ enum State {
     Comment { hyphens: u8 },
 }
 
+/// The elements that mean something to an operation; none where s3s knows whatever there is.
+///
+/// Source: Amazon S3 API, the request syntax of each.
+fn known(operation: &str) -> Option<&'static [&'static str]> {
+    Some(match operation {
+        "PutObjectRetention" => &["Retention", "Mode", "RetainUntilDate"],
+        "PutObjectLegalHold" => &["LegalHold", "Status"],
+        "PutObjectLockConfiguration" => {
+            &["ObjectLockConfiguration", "ObjectLockEnabled", "Rule", "DefaultRetention", "Mode", "Days", "Years"]
+        }
+        _ => return None,
+    })
+}
+
 /// Looks over one document.
 #[derive(Debug, Default)]
 pub(crate) struct Markup {
     state: State,
+    known: Option<&'static [&'static str]>,
+    /// What was read so far of the name of an element that begins; none outside of names.
+    name: Option<Vec<u8>>,
 }
 
 impl Markup {
     const TAG_BYTES_MAX: u16 = 4096;
+    /// Longer than any name that is known.
+    const NAME_BYTES_MAX: usize = 64;
+
+    /// For the document of an operation.
+    pub(crate) fn of(operation: &str) -> Self {
+        Self { known: known(operation), ..Self::default() }
+    }
 
     pub(crate) fn advance(&mut self, data: &[u8]) -> Result<(), BodyFaultKind> {
         for byte in data {
+            if let Some(known) = self.known {
+                self.read_name(known, *byte)?;
+            }
             self.state = Self::step(self.state, *byte)?;
         }
         Ok(())
+    }
+
+    /// Reads names of elements, without their prefix, and compares them with those that are known.
+    fn read_name(&mut self, known: &[&str], byte: u8) -> Result<(), BodyFaultKind> {
+        if self.state == State::Opened && !b"!/?>".contains(&byte) {
+            self.name = Some(Vec::new());
+        }
+        let Some(name) = &mut self.name else { return Ok(()) };
+        if !byte.is_ascii_whitespace() && !b"/>".contains(&byte) && name.len() < Self::NAME_BYTES_MAX {
+            if byte == b':' {
+                name.clear()
+            } else {
+                name.push(byte)
+            }
+            return Ok(());
+        }
+        let is_known = known.iter().any(|known| known.as_bytes() == name.as_slice());
+        self.name = None;
+        if is_known { Ok(()) } else { Err(BodyFaultKind::Element) }
     }
 
     fn step(state: State, byte: u8) -> Result<State, BodyFaultKind> {
@@ -82,6 +129,29 @@ mod tests {
         ] {
             assert!(passes(document), "{document:.60}");
         }
+    }
+
+    #[test]
+    fn elements_that_nobody_hears_do_not_pass() {
+        let passes = |document: &str| {
+            let mut markup = Markup::of("PutObjectRetention");
+            document.as_bytes().chunks(3).all(|piece| markup.advance(piece).is_ok())
+        };
+        for document in [
+            "<?xml version='1.0'?><Retention xmlns=\"urn:x\"><Mode>GOVERNANCE</Mode><RetainUntilDate\n>x</RetainUntilDate></Retention>",
+            "<s3:Retention><!-- <EventHold> --><s3:Mode/></s3:Retention>",
+        ] {
+            assert!(passes(document), "{document}");
+        }
+        for document in [
+            "<Retention><EventHold>ON</EventHold></Retention>",
+            "<Retention><EventHold/></Retention>",
+            "<ModeX>",
+            "<Mode2 a='b'>",
+        ] {
+            assert!(!passes(document), "{document}");
+        }
+        assert!(!passes(&format!("<{}>", "M".repeat(100))));
     }
 
     #[test]
