@@ -34,6 +34,7 @@ TELLING = {
     "MalformedXML",
     "MethodNotAllowed",
     "NotImplemented",
+    "UnresolvableGrantByEmailAddress",
 }
 # Tries every parameter that no other test does, one at a time: what it is told is the refusal of that parameter.
 SYSTEMATIC = "test_surface.py"

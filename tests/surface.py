@@ -590,7 +590,10 @@ PROBES = {
         {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": 100}},
     )
     + refused("InvalidRetentionPeriod", {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 0}})
-    + refused("MalformedXML", {"DefaultRetention": {"Mode": "GOVERNANCE"}}, {}),
+    + refused("MalformedXML", {"DefaultRetention": {"Mode": "GOVERNANCE"}}, {})
+    + refused("NotImplemented", {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1, "DefaultEventHold": {"Days": 1}}}),
+    "Retention.EventHold": refused("NotImplemented", "ON", "OFF"),
+    "Retention.EventHoldDuration": refused("NotImplemented", {"Days": 1}),
     "Retention.Mode": works(retained, "GOVERNANCE", "COMPLIANCE") + refused("MalformedXML", "governance"),
     "Retention.RetainUntilDate": works(retained, LATER) + refused("InvalidArgument", EARLIER),
     "PutObjectRetention.VersionId": works(retained, lambda world, request: world.head(request)["VersionId"]),

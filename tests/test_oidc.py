@@ -18,6 +18,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import admin
 from answers import refused
 from installed import installed
 from issuer import Issuer, Key, b64, part, signed_with_secret
@@ -94,6 +95,36 @@ def test_a_token_asks_sts_and_the_admin_api(oidc, issuer):
     assert status == 200 and b"user/here:alice</Arn>" in body
     status, _, body = ask(f"{oidc.endpoint}/_lake/admin/v1/buckets", reader(issuer))
     assert (status, json.loads(body)["code"]) == (403, "AccessDenied")
+
+
+def test_the_commands_bring_a_token_along(oidc, issuer, tmp_path):
+    """Whoever signs in elsewhere administers without keys of the lake, from a variable, a file or a command."""
+    oidc.client("iam", signature_version="v4").put_group_policy(
+        GroupName="readers",
+        PolicyName="look",
+        PolicyDocument=policy({"Effect": "Allow", "Action": "iam:ListGroups", "Resource": "*"}),
+    )
+    token = reader(issuer)
+    kept = tmp_path / "token"
+    kept.write_text(token + "\n")
+    kept.chmod(0o600)
+    here = {"TWINLAKE_ENDPOINT": oidc.endpoint}
+    admin.run(tmp_path, "profile", "set", "file", "--endpoint", oidc.endpoint, "--token-file", kept)
+    admin.run(tmp_path, "profile", "set", "command", "--endpoint", oidc.endpoint, "--token-command", f"cat {kept}")
+    for environment, flags in [
+        (here | {"TWINLAKE_TOKEN": token}, []),
+        (here | {"TWINLAKE_TOKEN_FILE": str(kept)}, []),
+        ({}, ["--profile", "file"]),
+        ({}, ["--profile", "command"]),
+    ]:
+        told = admin.run(tmp_path, "group", "list", "--output", "json", *flags, environment=environment)
+        assert told.returncode == 0 and [one["name"] for one in json.loads(told.stdout)] == ["readers"], told
+        denied = admin.run(tmp_path, "user", "list", *flags, environment=environment)
+        assert denied.returncode == 1 and "AccessDenied" in denied.stderr and token not in denied.stderr, denied
+    bad = admin.run(tmp_path, "group", "list", environment=here | {"TWINLAKE_TOKEN": "not.a.token"})
+    assert bad.returncode == 1 and "not.a.token" not in bad.stderr, bad
+    listed = admin.run(tmp_path, "profile", "list").stdout
+    assert token not in listed and str(kept) in listed
 
 
 def test_web_identity_without_a_role(oidc, issuer):

@@ -10,9 +10,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Certificate, Method, Response, redirect};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use signer::{Credentials, Signer, ToSign, amz_date, encode_path, encode_query, sha256_hex};
+use signer::{Signer, ToSign, amz_date, encode_path, encode_query, sha256_hex};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Credentials};
 use crate::profiles::read_public;
 use crate::{CliError, Result, Surroundings};
 
@@ -29,7 +29,8 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 pub(crate) struct Client {
     http: reqwest::Client,
     connection: Connection,
-    signer: Signer,
+    /// None where a token says who asks.
+    signer: Option<Signer>,
     clock: Arc<dyn Clock>,
     /// What every request asks about: parameters of its query.
     scope: Vec<(&'static str, String)>,
@@ -63,11 +64,14 @@ impl Client {
             }
             None => builder,
         };
-        let credentials = Credentials {
-            access_key: connection.keys.access_key.clone(),
-            secret_key: connection.keys.secret_key.expose().to_owned(),
+        let signer = match &connection.credentials {
+            Credentials::Keys(keys) => {
+                let secret_key = keys.secret_key.expose().to_owned();
+                let credentials = signer::Credentials { access_key: keys.access_key.clone(), secret_key };
+                Some(Signer::new(credentials, &connection.region))
+            }
+            Credentials::Token(_) => None,
         };
-        let signer = Signer::new(credentials, &connection.region);
         let http = builder.build().map_err(CliError::Client)?;
         Ok(Self { http, connection, signer, clock: Arc::clone(&surroundings.clock), scope: Vec::new() })
     }
@@ -184,18 +188,26 @@ impl Client {
         if body.is_some() {
             headers.push((CONTENT_TYPE.as_str(), "application/json"));
         }
-        if let Some(token) = &self.connection.keys.session_token {
+        if let Credentials::Keys(keys) = &self.connection.credentials
+            && let Some(token) = &keys.session_token
+        {
             headers.push(("x-amz-security-token", token.expose()));
         }
         headers.sort_unstable();
-        let authorization = self.signer.authorization(&ToSign {
-            method: method.as_str(),
-            path: &path,
-            query: &query,
-            headers: &headers,
-            payload_sha256: &payload_sha256,
-            time: &time,
-        });
+        let sign = |signer: &mut Signer| {
+            signer.authorization(&ToSign {
+                method: method.as_str(),
+                path: &path,
+                query: &query,
+                headers: &headers,
+                payload_sha256: &payload_sha256,
+                time: &time,
+            })
+        };
+        let authorization = match (&self.connection.credentials, &mut self.signer) {
+            (Credentials::Token(token), _) => format!("Bearer {}", token.expose()),
+            (Credentials::Keys(_), signer) => signer.as_mut().map(sign).unwrap_or_default(),
+        };
         let target = if query.is_empty() { path } else { format!("{path}?{query}") };
         let mut request = self.http.request(method, format!("{}{target}", endpoint.url));
         for (name, value) in headers.into_iter().filter(|(name, _)| *name != "host") {

@@ -44,12 +44,21 @@ pub(crate) struct Keys {
     pub(crate) session_token: Option<Secret>,
 }
 
+/// What a request shows of who sends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    /// Signs it.
+    Keys(Keys),
+    /// Brings the token of an OpenID Connect provider along.
+    Token(Secret),
+}
+
 /// Where to, as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Connection {
     pub(crate) endpoint: Endpoint,
     pub(crate) region: String,
-    pub(crate) keys: Keys,
+    pub(crate) credentials: Credentials,
     pub(crate) ca_file: Option<PathBuf>,
 }
 
@@ -99,17 +108,24 @@ enum KeySource {
     Known(Keys),
     File(String, PathBuf),
     Command(String, String),
+    Token(Secret),
+    TokenFile(PathBuf),
+    TokenCommand(String),
     /// An access key without a secret or the other way round: an error only where nothing before it has keys.
     Half(&'static str),
 }
 
 impl KeySource {
-    fn fetch(self) -> Result<Keys> {
-        let keys = |access_key, secret_key| Keys { access_key, secret_key, session_token: None };
+    fn fetch(self) -> Result<Credentials> {
+        let keys = |access_key, secret_key| Credentials::Keys(Keys { access_key, secret_key, session_token: None });
         match self {
-            Self::Known(keys) => Ok(keys),
+            Self::Known(keys) => Ok(Credentials::Keys(keys)),
             Self::File(access_key, path) => Ok(keys(access_key, secret::from_file(&path)?)),
             Self::Command(access_key, command) => Ok(keys(access_key, secret::from_command(&command)?)),
+            Self::Token(token) => Ok(Credentials::Token(token)),
+            // Tokens lie in files that a session manager writes anew: https://doi.org/10.5281/zenodo.3937438
+            Self::TokenFile(path) => secret::from_file(&path).map(Credentials::Token),
+            Self::TokenCommand(command) => secret::from_command(&command).map(Credentials::Token),
             Self::Half(names) => Err(CliError::HalfKeys(names)),
         }
     }
@@ -118,13 +134,18 @@ impl KeySource {
 impl Layer {
     fn of_profile(profile: &Profile) -> Self {
         let Profile { access_key, secret_key, secret_key_file, secret_key_command, .. } = profile;
+        let token = match (&profile.token_file, &profile.token_command) {
+            (Some(path), _) => Some(KeySource::TokenFile(path.clone())),
+            (None, Some(command)) => Some(KeySource::TokenCommand(command.clone())),
+            (None, None) => None,
+        };
         let keys = match (access_key.clone(), secret_key, secret_key_file, secret_key_command) {
             (Some(access_key), Some(secret), _, _) => {
                 Some(KeySource::Known(Keys { access_key, secret_key: secret.clone(), session_token: None }))
             }
             (Some(access_key), None, Some(path), _) => Some(KeySource::File(access_key, path.clone())),
             (Some(access_key), None, None, Some(command)) => Some(KeySource::Command(access_key, command.clone())),
-            (None, None, None, None) => None,
+            (None, None, None, None) => token,
             _ => Some(KeySource::Half("access_key and a secret key of the profile")),
         };
         Self {
@@ -144,7 +165,10 @@ impl Layer {
                 secret_key: Secret::new(secret),
                 session_token: names.session_token.and_then(variable).map(Secret::new),
             })),
-            (None, None) => None,
+            (None, None) => names.token.and_then(variable).map(Secret::new).map(KeySource::Token).or_else(|| {
+                let path = names.token_file.and_then(variable).map(PathBuf::from);
+                path.map(KeySource::TokenFile)
+            }),
             _ => Some(KeySource::Half(names.both_keys)),
         };
         Self {
@@ -163,6 +187,8 @@ struct Names {
     access_key: &'static str,
     secret_key: &'static str,
     session_token: Option<&'static str>,
+    token: Option<&'static str>,
+    token_file: Option<&'static str>,
     ca_file: &'static str,
     both_keys: &'static str,
 }
@@ -173,6 +199,8 @@ const OURS: Names = Names {
     access_key: "TWINLAKE_ACCESS_KEY",
     secret_key: "TWINLAKE_SECRET_KEY",
     session_token: None,
+    token: Some("TWINLAKE_TOKEN"),
+    token_file: Some("TWINLAKE_TOKEN_FILE"),
     ca_file: "TWINLAKE_CA_FILE",
     both_keys: "TWINLAKE_ACCESS_KEY and TWINLAKE_SECRET_KEY",
 };
@@ -184,6 +212,8 @@ const AWS: Names = Names {
     access_key: "AWS_ACCESS_KEY_ID",
     secret_key: "AWS_SECRET_ACCESS_KEY",
     session_token: Some("AWS_SESSION_TOKEN"),
+    token: None,
+    token_file: None,
     ca_file: "AWS_CA_BUNDLE",
     both_keys: "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
 };
@@ -220,7 +250,7 @@ impl ConnectionFlags {
         Ok(Connection {
             endpoint: Endpoint::parse(&endpoint.ok_or(CliError::NoEndpoint)?)?,
             region: region.unwrap_or_else(|| REGION.to_owned()),
-            keys: keys.ok_or(CliError::NoKeys)?.fetch()?,
+            credentials: keys.ok_or(CliError::NoKeys)?.fetch()?,
             ca_file,
         })
     }
@@ -310,7 +340,8 @@ pub(crate) mod tests {
         }
         let found = |flags: &ConnectionFlags, environment: &[(&str, &str)]| {
             let connection = flags.resolve(&surroundings(environment)).expect("complete");
-            (connection.endpoint.host, connection.keys.access_key)
+            let Credentials::Keys(keys) = connection.credentials else { panic!("no keys") };
+            (connection.endpoint.host, keys.access_key)
         };
         let is = |host: &str, key: &str| (host.to_owned(), key.to_owned());
         assert_eq!(found(&flags(None, None), &environment), is("default", "default"));
@@ -326,6 +357,17 @@ pub(crate) mod tests {
         environment.push(("TWINLAKE_PROFILE", "gone"));
         let gone = flags(None, None).resolve(&surroundings(&environment)).expect_err("no such profile");
         assert!(matches!(gone, CliError::NoProfile { .. }));
+    }
+
+    #[test]
+    fn a_token_stands_in_for_keys_and_keys_come_first() {
+        let mut environment = vec![("TWINLAKE_ENDPOINT", "http://lake"), ("TWINLAKE_TOKEN", "a.b.c")];
+        let found = |environment: &[(&str, &str)]| {
+            flags(None, None).resolve(&surroundings(environment)).expect("complete").credentials
+        };
+        assert_eq!(found(&environment), Credentials::Token(Secret::new("a.b.c".into())));
+        environment.extend([("TWINLAKE_ACCESS_KEY", "k"), ("TWINLAKE_SECRET_KEY", "s")]);
+        assert!(matches!(found(&environment), Credentials::Keys(_)));
     }
 
     #[test]

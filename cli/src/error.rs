@@ -12,7 +12,8 @@ pub enum CliError {
     NoEndpoint,
     /// Nobody says with which keys.
     #[error(
-        "no keys are known: set TWINLAKE_ACCESS_KEY and TWINLAKE_SECRET_KEY, or save them with `twinlake profile set`"
+        "no keys are known: set TWINLAKE_ACCESS_KEY and TWINLAKE_SECRET_KEY, or TWINLAKE_TOKEN, or save them with \
+         `twinlake profile set`"
     )]
     NoKeys,
     /// An access key without its secret, or the other way round.

@@ -53,12 +53,14 @@ pub use time::{TimeCommand, TimeFlags};
 pub use user::{HeldCommand, ScopeFlags, UserCommand, UserFlags};
 
 /// Every variable of the environment that means something to a command.
-pub const VARIABLES: [&str; 15] = [
+pub const VARIABLES: [&str; 17] = [
     "TWINLAKE_PROFILE",
     "TWINLAKE_ENDPOINT",
     "TWINLAKE_REGION",
     "TWINLAKE_ACCESS_KEY",
     "TWINLAKE_SECRET_KEY",
+    "TWINLAKE_TOKEN",
+    "TWINLAKE_TOKEN_FILE",
     "TWINLAKE_CA_FILE",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",

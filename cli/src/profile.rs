@@ -31,6 +31,7 @@ pub enum ProfileCommand {
     /// --secret-key-command it is not stored, but fetched whenever it is needed.
     #[command(after_help = "Examples:
   twinlake profile set default --endpoint https://lake.example.org:9000 --access-key LAKEADMIN
+  twinlake profile set lab --endpoint https://lake.example.org:9000 --token-command 'oidc-token lab'
   pass show lake | twinlake profile set lab --endpoint http://10.0.0.7:9000 --access-key LAKEADMIN
   twinlake profile set lab --endpoint http://10.0.0.7:9000 --access-key LAKEADMIN --secret-key-command 'pass show lake'")]
     Set(ProfileSetFlags),
@@ -67,6 +68,12 @@ pub struct ProfileSetFlags {
     /// A command of the shell that prints the secret key.
     #[arg(long, value_name = "COMMAND", requires = "access_key")]
     secret_key_command: Option<String>,
+    /// A file, readable by nobody else, whose first line is the token of an OpenID Connect provider.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["access_key", "token_command"])]
+    token_file: Option<PathBuf>,
+    /// A command of the shell that prints such a token.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "access_key")]
+    token_command: Option<String>,
     /// Certificates to trust beside the system's, PEM.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -79,7 +86,7 @@ struct Shown<'a> {
     endpoint: Option<&'a str>,
     region: Option<&'a str>,
     access_key: Option<&'a str>,
-    /// Where the secret lies, never what it is.
+    /// Where the secret or the token lies, never what it is.
     secret_key: Option<String>,
     ca_file: Option<String>,
 }
@@ -121,6 +128,8 @@ impl ProfileSetFlags {
             secret_key,
             secret_key_file: self.secret_key_file,
             secret_key_command: self.secret_key_command,
+            token_file: self.token_file,
+            token_command: self.token_command,
             ca_file: self.ca_file,
         };
         Ok((self.name, profile))
@@ -128,8 +137,9 @@ impl ProfileSetFlags {
 }
 
 fn shown<'a>(name: &'a str, profile: &'a Profile, profiles: &Profiles) -> Shown<'a> {
-    let Profile { secret_key, secret_key_file, secret_key_command, .. } = profile;
-    let secret_key = match (secret_key, secret_key_file, secret_key_command) {
+    let Profile { secret_key, secret_key_file, secret_key_command, token_file, token_command, .. } = profile;
+    let (file, command) = (secret_key_file.as_ref().or(token_file.as_ref()), secret_key_command.as_ref());
+    let secret_key = match (secret_key, file, command.or(token_command.as_ref())) {
         (Some(_), _, _) => Some(format!("in {}", profiles.path().display())),
         (None, Some(path), _) => Some(format!("in {}", path.display())),
         (None, None, Some(command)) => Some(format!("from `{command}`")),
@@ -146,7 +156,7 @@ fn shown<'a>(name: &'a str, profile: &'a Profile, profiles: &Profiles) -> Shown<
 }
 
 fn table(profiles: &[Shown<'_>]) -> Table {
-    let headings = ["NAME", "ENDPOINT", "REGION", "ACCESS KEY", "SECRET KEY", "CERTIFICATES"];
+    let headings = ["NAME", "ENDPOINT", "REGION", "ACCESS KEY", "SECRET", "CERTIFICATES"];
     let mut table = Table::new(&headings.map(|heading| (heading, Side::Left)));
     let text = |text: Option<&str>| text.unwrap_or(NOTHING).to_owned();
     for profile in profiles {

@@ -47,6 +47,12 @@ pub(crate) struct Profile {
     /// A command of the shell that prints the secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) secret_key_command: Option<String>,
+    /// A file whose first line is the token of an OpenID Connect provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// A command of the shell that prints such a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_command: Option<String>,
     /// Certificates to trust beside those of the system, PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ca_file: Option<PathBuf>,

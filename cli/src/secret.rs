@@ -45,8 +45,8 @@ impl Serialize for Secret {
     }
 }
 
-/// Longest secret, line end included. Source: Twinlake's own are 40 long, the longest it takes are 128.
-const BYTES_MAX: u64 = 1024;
+/// Longest secret, line end included. Source: tokens of OpenID Connect providers have at most 16 KiB here.
+const BYTES_MAX: u64 = 16 << 10;
 
 /// The first line of what came; visible ASCII, as in the headers that keys stand in.
 fn first_line(text: &str, from: &str) -> Result<Secret> {
@@ -152,7 +152,7 @@ mod tests {
         let read = |text| first_line(text, "stdin").map(|secret| secret.expose().to_owned()).ok();
         assert_eq!(read("abc/DEF+1\nsecond line\n").as_deref(), Some("abc/DEF+1"));
         assert_eq!(read("  spaced  ").as_deref(), Some("spaced"));
-        for bad in ["", "\n", "two words", "tab\there", "ümlaut", &"k".repeat(1024)] {
+        for bad in ["", "\n", "two words", "tab\there", "ümlaut", &"k".repeat(16 << 10)] {
             assert_eq!(read(bad), None, "{bad}");
         }
         assert!(!format!("{:?}", Secret::new("seen".into())).contains("seen"));

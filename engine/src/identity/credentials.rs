@@ -75,11 +75,13 @@ impl Engine {
         if !key.active {
             return Ok(None);
         }
-        let damaged =
-            || Error::Corrupt { what: format!("the access key `{access_key}`"), source: "no wrapped key".into() };
-        let wrapped = wrapped_key(&key.master, &key.wrapped).ok_or_else(damaged)?;
-        let opened = self.blobs.open_secret_key(&wrapped).map_err(vault_refused)?;
-        Ok(Some(secret_text(&opened)))
+        let open = || {
+            let damaged =
+                || Error::Corrupt { what: format!("the access key `{access_key}`"), source: "no wrapped key".into() };
+            let wrapped = wrapped_key(&key.master, &key.wrapped).ok_or_else(damaged)?;
+            self.blobs.open_secret_key(&wrapped).map(|opened| secret_text(&opened)).map_err(vault_refused)
+        };
+        roster.secret(access_key, open).map(Some)
     }
 
     /// Who signs with an access key.

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use kernel::{AccountId, Principal, Timestamp};
 use metadata::DocumentEdit;
+use zeroize::Zeroizing;
 
 use super::compiled::KnownPolicies;
 use super::records::{AccessKey, Account, Group, ManagedPolicy, OidcProvider, Record, Role, User, within};
 use super::{IdentityFault, common_policies};
 use crate::{Engine, Error, Result};
 
-/// Principals that are remembered at the most, between two changes.
+/// Principals and secrets that are remembered at the most, between two changes.
 const PRINCIPALS_MAX: usize = 10_000;
 
 /// A document and its bytes, which the next change expects.
@@ -24,6 +25,16 @@ pub(crate) struct Shelved<R> {
 
 /// Who signs with some credentials, and until when.
 type SignedIn = (Arc<Principal>, Option<Timestamp>);
+
+/// Secrets by access key; they never show.
+#[derive(Default)]
+struct Secrets(Mutex<HashMap<String, Zeroizing<String>>>);
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets(…)")
+    }
+}
 
 /// All documents of a kind, by name.
 type Shelf<R> = BTreeMap<String, Arc<Shelved<R>>>;
@@ -40,6 +51,8 @@ pub(crate) struct Roster {
     pub(crate) oidc_providers: Shelf<OidcProvider>,
     /// Who signs with what, as far as somebody did.
     principals: Mutex<HashMap<String, SignedIn>>,
+    /// Secrets of access keys, as far as somebody signed with them: the vault is asked once between two changes.
+    secrets: Secrets,
     /// What concerns whom, as far as somebody asked for something.
     pub(super) policies_of: KnownPolicies,
 }
@@ -138,6 +151,25 @@ impl Roster {
         Ok(signed_in)
     }
 
+    /// The secret of an access key, opened once between two changes.
+    pub(crate) fn secret(
+        &self,
+        access_key: &str,
+        open: impl FnOnce() -> Result<Zeroizing<String>>,
+    ) -> Result<Zeroizing<String>> {
+        let known = || self.secrets.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(secret) = known().get(access_key) {
+            return Ok(secret.clone());
+        }
+        let secret = open()?;
+        let mut known = known();
+        if known.len() >= PRINCIPALS_MAX {
+            known.clear();
+        }
+        known.insert(access_key.to_owned(), secret.clone());
+        Ok(secret)
+    }
+
     /// The same identities, to be changed.
     fn successor(&self) -> Self {
         Self {
@@ -149,6 +181,7 @@ impl Roster {
             keys: self.keys.clone(),
             oidc_providers: self.oidc_providers.clone(),
             principals: Mutex::default(),
+            secrets: Secrets::default(),
             policies_of: KnownPolicies::default(),
         }
     }
