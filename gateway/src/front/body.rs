@@ -76,7 +76,7 @@ enum Reading {
         framing: Framing,
         signed: bool,
     },
-    Document(Document),
+    Document(Box<Document>),
     /// A form that is held in memory while it is read.
     Form,
     /// The end, or a fault, was given out.
@@ -198,7 +198,7 @@ where
                 }
                 let digests = self.digests.take().map(|digests| digests.verifier(name)).transpose()?;
                 let markup = (!is_json(name)).then(|| Markup::of(name));
-                Reading::Document(Document::new(payload, digests, markup))
+                Reading::Document(Box::new(Document::new(payload, digests, markup)))
             }
         };
         Ok(())
