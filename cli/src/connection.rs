@@ -12,7 +12,7 @@ use reqwest::Url;
 
 use crate::output::Output;
 use crate::profiles::{DEFAULT, Profile, Profiles};
-use crate::secret::{self, Secret};
+use crate::secret::{self, Kind, Secret};
 use crate::{CliError, Result, Surroundings};
 
 /// The flags of every command that talks to a lake.
@@ -120,12 +120,12 @@ impl KeySource {
         let keys = |access_key, secret_key| Credentials::Keys(Keys { access_key, secret_key, session_token: None });
         match self {
             Self::Known(keys) => Ok(Credentials::Keys(keys)),
-            Self::File(access_key, path) => Ok(keys(access_key, secret::from_file(&path)?)),
-            Self::Command(access_key, command) => Ok(keys(access_key, secret::from_command(&command)?)),
+            Self::File(access_key, path) => Ok(keys(access_key, secret::from_file(Kind::Key, &path)?)),
+            Self::Command(access_key, command) => Ok(keys(access_key, secret::from_command(Kind::Key, &command)?)),
             Self::Token(token) => Ok(Credentials::Token(token)),
             // Tokens lie in files that a session manager writes anew: https://doi.org/10.5281/zenodo.3937438
-            Self::TokenFile(path) => secret::from_file(&path).map(Credentials::Token),
-            Self::TokenCommand(command) => secret::from_command(&command).map(Credentials::Token),
+            Self::TokenFile(path) => secret::from_file(Kind::Token, &path).map(Credentials::Token),
+            Self::TokenCommand(command) => secret::from_command(Kind::Token, &command).map(Credentials::Token),
             Self::Half(names) => Err(CliError::HalfKeys(names)),
         }
     }

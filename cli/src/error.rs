@@ -69,8 +69,10 @@ pub enum CliError {
     #[error("the profile cannot be written as TOML")]
     Form(#[source] toml::ser::Error),
     /// No usable secret came from where it should come from.
-    #[error("no secret key came from {from}: {reason}")]
+    #[error("no {what} came from {from}: {reason}")]
     Secret {
+        /// What should have come: `secret key`, `token` or `line`.
+        what: &'static str,
         /// `stdin`, a file or a command.
         from: String,
         /// What came instead.
