@@ -470,6 +470,45 @@ def test_policies_bound_what_may_be_locked(locking, user):
         holder.put_object_legal_hold(**version, LegalHold={"Status": "OFF"})
 
 
+def test_policies_bound_what_passes_over_governance(locking, user):
+    """They see the lock that is asked for in the place of the one that stands. Who deletes asks for none."""
+
+    def limited(**condition):
+        return user(
+            allow(*ALL_BUT_LOCKS, "PutObjectRetention"), allow("BypassGovernanceRetention", Condition=condition)
+        )
+
+    def loosen(who, version, *asked):
+        who.put_object_retention(**version, Retention=retention(*asked), BypassGovernanceRetention=True)
+
+    days = "s3:object-lock-remaining-retention-days"
+    version = put(limited(), locking, **locked("GOVERNANCE"))
+    for condition, allowed, denied in (
+        ({"NumericGreaterThanEquals": {days: "10"}}, ("GOVERNANCE", now() + 30 * DAY), ("GOVERNANCE", now() + 5 * DAY)),
+        (
+            {"DateGreaterThan": {"s3:object-lock-retain-until-date": (now() + 10 * DAY).strftime("%Y-%m-%dT%H:%M:%SZ")}},
+            ("GOVERNANCE", now() + 20 * DAY),
+            ("GOVERNANCE", now() + 9 * DAY),
+        ),
+        (
+            {"StringEquals": {"s3:object-lock-mode": "GOVERNANCE"}},
+            ("GOVERNANCE", now() + 8 * DAY),
+            ("COMPLIANCE", now() + 7 * DAY),
+        ),
+    ):
+        who = limited(**condition)
+        with refused(403, "AccessDenied"):
+            loosen(who, version, *denied)
+        # What loosens nothing passes over nothing, and what removes the version asks for no lock.
+        with refused(403, "AccessDenied"):
+            who.delete_object(**version, BypassGovernanceRetention=True)
+        loosen(who, version, *allowed)
+    who = limited(Null={days: "true"})
+    with refused(403, "AccessDenied"):
+        loosen(who, version, "GOVERNANCE", now() + 6 * DAY)
+    who.delete_object(**version, BypassGovernanceRetention=True)
+
+
 def test_the_policy_of_a_bucket_bounds_retention(s3, locking, user):
     """As S3's own guide has it."""
     long = {"NumericGreaterThan": {"s3:object-lock-remaining-retention-days": "10"}}

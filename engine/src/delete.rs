@@ -29,7 +29,8 @@ impl Engine {
         }
         match self.remove(&permit, facts.clone(), &delete, false).await {
             Err(Error::Locked(lock)) if delete.bypass_governance => {
-                self.permit_bypass(caller, &facts, sought, lock).await?;
+                let ask = Ask::bucket(Action::BypassGovernanceRetention, &facts);
+                self.permit_bypass(caller, ask, &facts, (sought, lock)).await?;
                 self.remove(&permit, facts, &delete, true).await
             }
             done => done,

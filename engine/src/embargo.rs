@@ -53,12 +53,11 @@ impl Engine {
                 .map_or(Error::Bug("what is closed has no embargo"), |embargo| Error::Closed { opens: embargo.until });
         }
         // From here on as if there were none.
-        let refused = self.permit_with_facts(caller, ask, sought, None).err();
-        let refused = refused.or_else(|| self.permit(caller, Action::ListBucket, bucket, None).err());
-        refused.unwrap_or(Error::NotFound(match sought.name {
+        let absent = Error::NotFound(match sought.name {
             Some(_) => Missing::Version,
             None => Missing::Key { marker: None },
-        }))
+        });
+        self.told_absent(caller, ask, bucket, (sought, absent))
     }
 
     /// Keeps conditions of a write from telling what is closed to the caller. Whether a tag that it names is the object's

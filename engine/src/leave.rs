@@ -251,20 +251,31 @@ impl Engine {
         {
             return Err(self.closed(caller, ask, bucket, (sought, version)));
         }
-        let permit = self.permit_with_facts(caller, ask, sought, found.as_ref().ok());
         match found {
-            Ok(version) => Ok((permit?, version)),
+            Ok(version) => Ok((self.permit_with_facts(caller, ask, sought, Some(&version))?, version)),
             Err(absent @ (Error::NotFound(_) | Error::Invalid(Fault::Marker { .. }) | Error::Removed { .. })) => {
-                // Of what is not there, nothing says who may: only what is forbidden stays so.
-                match permit {
-                    Err(Error::Denied(refusal)) if refusal.policies.is_empty() => {}
-                    permit => drop(permit?),
-                }
-                self.permit_list(caller, bucket, sought.key)?;
-                Err(absent)
+                Err(self.told_absent(caller, ask, bucket, (sought, absent)))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// What a caller is told where nothing stands: the refusal of what is forbidden whether something stands there or not,
+    /// that of who may not list, else that there is nothing.
+    pub(crate) fn told_absent(
+        &self,
+        caller: &Caller,
+        ask: Ask<'_>,
+        bucket: &BucketFacts,
+        (sought, absent): (Sought<'_>, Error),
+    ) -> Error {
+        // Of what is not there, nothing says who may: only what is forbidden stays so.
+        match self.permit_with_facts(caller, ask, sought, None) {
+            Err(Error::Denied(refusal)) if refusal.policies.is_empty() => {}
+            Err(error) => return error,
+            Ok(_) => {}
+        }
+        self.permit_list(caller, bucket, sought.key).err().unwrap_or(absent)
     }
 
     /// Asks for leave to know that there is no object of a key: who may know it could list with the key as prefix.

@@ -79,7 +79,8 @@ impl Engine {
         self.expect_lock(&facts, &protection)?;
         match self.retain(&permit, &facts, place, (retention, false)).await {
             Err(Error::Locked(lock)) if bypass_governance => {
-                self.permit_bypass(caller, &facts, place.sought(), lock).await?;
+                let ask = Ask::bucket(Action::BypassGovernanceRetention, &facts).with_protection(&protection);
+                self.permit_bypass(caller, ask, &facts, (place.sought(), lock)).await?;
                 self.retain(&permit, &facts, place, (retention, true)).await
             }
             done => done,
@@ -142,17 +143,20 @@ impl Engine {
         amended.map(|_| ())
     }
 
-    /// Asks for leave to pass over governance, where nothing but that stands against a change.
+    /// Asks for leave to pass over governance, where nothing but that stands against a change. Policies see the lock that
+    /// the request sets in the place of the one that stands; a deletion sets none.
+    ///
+    /// Source: Service Authorization Reference, *Actions, resources, and condition keys for Amazon S3*,
+    /// "BypassGovernanceRetention".
     pub(crate) async fn permit_bypass(
         &self,
         caller: &Caller,
+        ask: Ask<'_>,
         facts: &BucketFacts,
-        sought: Sought<'_>,
-        lock: Lock,
+        (sought, lock): (Sought<'_>, Lock),
     ) -> Result<()> {
         match lock {
             Lock::Retention(Retention { mode: RetentionMode::Governance, .. }) => {
-                let ask = Ask::bucket(Action::BypassGovernanceRetention, facts);
                 self.permit_whether_found(caller, ask, facts, sought).await.map(|_| ())
             }
             Lock::Retention(_) | Lock::LegalHold => Err(Error::Locked(lock)),
