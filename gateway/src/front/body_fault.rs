@@ -39,9 +39,12 @@ pub(crate) enum BodyFaultKind {
     /// CDATA or a document type: s3s would skip them and read something else than was written. Or a tag beyond reason.
     #[error("the document holds CDATA, a document type or an endless tag")]
     Markup,
-    /// An element that means nothing here: s3s would skip it, and whoever sent it would believe it heard.
+    /// An element that does not belong there: s3s would skip it, and whoever sent it would believe it heard.
+    #[error("the document holds an element that does not belong there")]
+    Schema,
+    /// An element of S3's that asks for what is not offered.
     #[error("the document asks for something that is not offered")]
-    Element,
+    NotOffered,
     /// The document's SHA-256 is not the one that was signed.
     #[error("the document does not match x-amz-content-sha256")]
     HashDiffers,
@@ -76,11 +79,11 @@ impl BodyFaultKind {
             Self::DocumentTooLarge => {
                 Refusal::bad_request("EntityTooLarge", "The document exceeds the maximum allowed size.")
             }
-            Self::Markup => Refusal::bad_request(
+            Self::Markup | Self::Schema => Refusal::bad_request(
                 "MalformedXML",
                 "The XML you provided was not well-formed or did not validate against our published schema.",
             ),
-            Self::Element => Refusal::new(
+            Self::NotOffered => Refusal::new(
                 StatusCode::NOT_IMPLEMENTED,
                 "NotImplemented",
                 "The document holds an element that implies functionality that is not implemented.",

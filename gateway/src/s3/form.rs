@@ -239,7 +239,7 @@ fn embargo_of(fields: &Fields) -> Result<Option<WantedEmbargo>, Failure> {
 /// The tags of a form: the document that `PutObjectTagging` takes.
 fn tags_of(xml: &str) -> Result<kernel::Tags, Mistake> {
     let malformed = Mistake::Xml("the field `tagging` must hold a Tagging document");
-    if Markup::default().advance(xml.as_bytes()).is_err() {
+    if Markup::of("PutObjectTagging").advance(xml.as_bytes()).is_err() {
         return Err(malformed);
     }
     let mut document = Deserializer::new(xml.as_bytes());
