@@ -26,7 +26,7 @@ use kernel::{Clock, Timestamp};
 
 pub use attempt::{Attempt, Ending};
 pub use attempt::{note_access_key, note_reason};
-pub(crate) use attempt::{note_answer, note_session};
+pub(crate) use attempt::{note_answer, note_ruled_out, note_session, note_withheld};
 use crowd::Crowd;
 pub use entry::{AuditEntry, AuditKind, AuditOutcome, ChangedRow};
 pub use read::{AuditFilter, AuditLine, AuditPage, AuditPlace, AuditVerified};

@@ -2,13 +2,16 @@
 //!
 //! The root of the account that owns a bucket may always read, replace and remove its policy: the judge sees to that.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use kernel::settings::{Setting, SettingName};
 use kernel::{BucketName, Caller};
 use policy::{Action, PolicyFault, PolicyHash, Refusal};
 
+use crate::audit;
 use crate::facts::BucketFacts;
+use crate::leave::Ask;
 use crate::policies::compile;
 use crate::{Engine, Error, Fault, Missing, Result};
 
@@ -80,7 +83,7 @@ impl Engine {
     ///
     /// Source: Amazon S3 API, *PutBucketPolicy*, `x-amz-confirm-remove-self-bucket-access`.
     fn expect_a_way_back(&self, caller: &Caller, facts: &BucketFacts) -> Result<()> {
-        match self.permit(caller, Action::PutBucketPolicy, facts, None) {
+        match self.decide(caller, &Ask::bucket(Action::PutBucketPolicy, facts)) {
             Err(Error::Denied(_)) => Err(Error::Invalid(Fault::Request(
                 "this policy would not let you change it again: confirm that you want it so, with \
                  `x-amz-confirm-remove-self-bucket-access: true`"
@@ -98,10 +101,15 @@ fn refused(fault: PolicyFault) -> Error {
     })
 }
 
-/// The refusal of what no policy can allow, because how the bucket is set up rules it out.
+/// The refusal of what no policy can allow, because how the bucket is set up rules it out. The audit hears of it.
 pub(crate) fn ruled_out(caller: &Caller, action: Action, reason: &'static str) -> Error {
-    let (caller, reason) = (caller.clone(), reason.into());
-    Refusal {
+    ruled_out_by(caller, &Ask::lake(action), reason.into()).into()
+}
+
+/// As [`ruled_out`], of something that is known.
+pub(crate) fn ruled_out_by(caller: &Caller, ask: &Ask<'_>, reason: Cow<'static, str>) -> Refusal {
+    let (caller, action) = (caller.clone(), ask.action);
+    let refusal = Refusal {
         caller,
         action,
         reason,
@@ -109,6 +117,7 @@ pub(crate) fn ruled_out(caller: &Caller, action: Action, reason: &'static str) -
         policy_hash: PolicyHash::NONE,
         is_told: true,
         opens_at: None,
-    }
-    .into()
+    };
+    audit::note_ruled_out(ask, &refusal);
+    refusal
 }

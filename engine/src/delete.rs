@@ -5,6 +5,7 @@ use kernel::{Caller, Release, VersionId};
 use metadata::Deletion;
 use policy::{Action, Permit};
 
+use crate::bucket_policy::ruled_out_by;
 use crate::facts::BucketFacts;
 use crate::leave::{Ask, Sought};
 use crate::{DeleteObject, Deleted, Engine, Error, Result};
@@ -27,14 +28,21 @@ impl Engine {
             let current = self.catalog.version(facts.id, &delete.key, None).await?;
             self.expect_open(caller, &facts, (&delete.key, &delete.condition), current.as_ref())?;
         }
-        match self.remove(&permit, facts.clone(), &delete, false).await {
-            Err(Error::Locked(lock)) if delete.bypass_governance => {
-                let ask = Ask::bucket(Action::BypassGovernanceRetention, &facts);
-                self.permit_bypass(caller, ask, &facts, (sought, lock)).await?;
-                self.remove(&permit, facts, &delete, true).await
-            }
-            done => done,
+        let mut done = self.remove(&permit, facts.clone(), &delete, false).await;
+        if let Err(Error::Locked(lock)) = done
+            && delete.bypass_governance
+        {
+            let ask = Ask::bucket(Action::BypassGovernanceRetention, &facts);
+            done = match self.permit_bypass(caller, ask, &facts, (sought, lock)).await {
+                Ok(()) => self.remove(&permit, facts.clone(), &delete, true).await,
+                Err(refused) => Err(refused),
+            };
         }
+        if let Err(Error::Locked(lock)) = done {
+            // Only the audit is told so: the answer names the lock.
+            drop(ruled_out_by(caller, &Ask::bucket(action, &facts).of(sought, None), lock.to_string().into()));
+        }
+        done
     }
 
     async fn remove(

@@ -16,6 +16,7 @@ pub(crate) mod written;
 use kernel::{Caller, EmbargoListing, ObjectFacts, ObjectKey, Timestamp, Unexpected, Version, WriteCondition};
 use policy::Action;
 
+use crate::audit;
 use crate::facts::BucketFacts;
 use crate::leave::{Ask, Sought};
 use crate::{Engine, Error, Missing, Result, Unmet};
@@ -41,23 +42,29 @@ impl Engine {
         bucket: &BucketFacts,
         (sought, version): (Sought<'_>, &Version),
     ) -> Error {
-        if self.may_know_of(caller, bucket, (sought, version)) {
-            // The audit is to hear what was refused, and by which rule.
-            if let Err(broken) = self.permit_with_facts(caller, ask, sought, Some(version))
-                && !matches!(broken, Error::Denied(_))
-            {
-                return broken;
+        let knows = self.may_know_of(caller, bucket, (sought, version));
+        let embargo = version.object().and_then(|object| object.protection.embargo.as_ref());
+        let told = match embargo.filter(|_| knows) {
+            Some(embargo) => Error::Closed { opens: embargo.until },
+            // From here on as if there were none.
+            None => {
+                let absent = Error::NotFound(match sought.name {
+                    Some(_) => Missing::Version,
+                    None => Missing::Key { marker: None },
+                });
+                self.told_absent(caller, ask, bucket, (sought, absent))
             }
-            let embargo = version.object().and_then(|object| object.protection.embargo.as_ref());
-            return embargo
-                .map_or(Error::Bug("what is closed has no embargo"), |embargo| Error::Closed { opens: embargo.until });
+        };
+        self.note_closed(caller, ask, (sought, version)).err().unwrap_or(told)
+    }
+
+    /// Lets the audit hear what is refused, and by which rule, whatever the caller is told.
+    fn note_closed(&self, caller: &Caller, ask: Ask<'_>, (sought, version): (Sought<'_>, &Version)) -> Result<()> {
+        audit::note_withheld();
+        match self.permit_with_facts(caller, ask, sought, Some(version)) {
+            Ok(_) | Err(Error::Denied(_)) => Ok(()),
+            Err(broken) => Err(broken),
         }
-        // From here on as if there were none.
-        let absent = Error::NotFound(match sought.name {
-            Some(_) => Missing::Version,
-            None => Missing::Key { marker: None },
-        });
-        self.told_absent(caller, ask, bucket, (sought, absent))
     }
 
     /// Keeps conditions of a write from telling what is closed to the caller. Whether a tag that it names is the object's
@@ -72,15 +79,12 @@ impl Engine {
     ) -> Result<()> {
         let Some(version) = current.filter(|version| self.is_closed_to(caller, bucket, version)) else { return Ok(()) };
         if condition.if_match.is_some() {
-            return match self.may_know_of(caller, bucket, (Sought::now(key, None), version)) {
-                true => Err(self.closed(
-                    caller,
-                    Ask::bucket(Action::GetObject, bucket),
-                    bucket,
-                    (Sought::now(key, None), version),
-                )),
-                false => Err(Unexpected::Absent.into()),
-            };
+            let (ask, found) = (Ask::bucket(Action::GetObject, bucket), (Sought::now(key, None), version));
+            if self.may_know_of(caller, bucket, found) {
+                return Err(self.closed(caller, ask, bucket, found));
+            }
+            self.note_closed(caller, ask, found)?;
+            return Err(Unexpected::Absent.into());
         }
         match condition.if_none_match {
             Some(_) => Err(Error::Precondition(Unmet::Header("If-None-Match"))),

@@ -29,7 +29,7 @@ mod users;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kernel::{AccountId, Caller};
-use policy::{Action, PolicyHash, Refusal};
+use policy::{Action, Refusal};
 use storage::SessionKey;
 
 pub(crate) use accounts::hex;
@@ -44,6 +44,7 @@ pub use records::{
 pub use roles::NewRole;
 pub use sessions::{AssumeRole, Assumed, Session, SessionBounds};
 
+use crate::bucket_policy::ruled_out_by;
 use crate::leave::Ask;
 use crate::{Engine, Error, Result};
 pub(crate) use compiled::CallerPolicies;
@@ -142,17 +143,7 @@ impl Engine {
 
     /// The refusal of what no policy can allow, because it would lead out of the bounds of what the caller showed.
     fn beyond_bounds(caller: &Caller, action: Action, reason: &'static str) -> Error {
-        let (caller, reason) = (caller.clone(), reason.into());
-        Refusal {
-            caller,
-            action,
-            reason,
-            policies: Box::default(),
-            policy_hash: PolicyHash::NONE,
-            is_told: false,
-            opens_at: None,
-        }
-        .into()
+        Refusal { is_told: false, ..ruled_out_by(caller, &Ask::lake(action), reason.into()) }.into()
     }
 
     /// The account that a caller's identities belong to.

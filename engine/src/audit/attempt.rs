@@ -55,6 +55,8 @@ struct State {
     kept: usize,
     /// The last refusal.
     refused: Option<Box<(Refusal, Deed)>>,
+    /// Whether that refusal counts even where the answer is that there is nothing.
+    is_withheld: bool,
     /// The first permit, where every access is written.
     first: Option<Deed>,
     /// Why the caller does it, in its own words.
@@ -119,6 +121,21 @@ pub(crate) fn note_answer(level: AuditLevel, caller: &Caller, ask: &Ask<'_>, ans
         }
         Ok(_) | Err(_) => {}
     }
+}
+
+/// Notes a refusal that stands in no policy: how a bucket is set up rules it out, or a lock does.
+pub(crate) fn note_ruled_out(ask: &Ask<'_>, refusal: &Refusal) {
+    with_attempt(|attempt| {
+        let mut state = attempt.state();
+        let permitted = state.deeds.iter().find(|deed| deed.action == refusal.action).cloned();
+        let deed = permitted.unwrap_or_else(|| Deed::of(&refusal.caller, ask, refusal.policy_hash));
+        state.refused = Some(Box::new((refusal.clone(), deed)));
+    });
+}
+
+/// Notes that the caller is refused even where the answer is that there is nothing.
+pub(crate) fn note_withheld() {
+    with_attempt(|attempt| attempt.state().is_withheld = true);
 }
 
 /// Notes that temporary keys were made for somebody.
@@ -245,7 +262,9 @@ impl Engine {
         let done = self.attend(attempt, work).await;
         let (outcome, code) = match &done {
             Ok(_) => (AuditOutcome::Done, None),
-            Err(Error::Denied(_)) => (AuditOutcome::Refused, Some("AccessDenied")),
+            Err(Error::Denied(_) | Error::Closed { .. } | Error::Locked(_)) => {
+                (AuditOutcome::Refused, Some("AccessDenied"))
+            }
             Err(_) => (AuditOutcome::Error, None),
         };
         let origin = caller.origin();
@@ -278,7 +297,12 @@ impl Engine {
     fn left_to_say(&self, attempt: &Attempt, ending: &Ending<'_>) -> Option<AuditEntry> {
         let level = self.audit.settings.level;
         let mut state = attempt.state();
-        let entry = if ending.outcome == AuditOutcome::Refused {
+        let is_refused = match ending.outcome {
+            AuditOutcome::Refused => true,
+            AuditOutcome::Error => state.is_withheld && state.refused.is_some(),
+            AuditOutcome::Done => false,
+        };
+        let entry = if is_refused {
             if level < AuditLevel::Refusals {
                 return None;
             }

@@ -9,16 +9,22 @@ use super::refusal::{self, Refusal};
 use super::trace::{RequestTrace, Resolved};
 use super::{Front, Peer, is_error};
 
-/// Codes that refuse a request for who sent it, whatever their status. Of `403` there are others.
-const OF_CREDENTIALS: [&str; 8] = [
+/// A certificate that lets nobody in.
+const CERTIFICATE: &str = "InvalidClientCertificate";
+/// Codes that refuse a request for who sent it, or for how a bucket is set up, whatever their status. Of `403` there are
+/// others.
+const OF_REFUSALS: [&str; 11] = [
+    "AccessControlListNotSupported",
     "AuthorizationHeaderMalformed",
     "AuthorizationQueryParametersError",
     "ExpiredToken",
     "ExpiredTokenException",
     "IDPRejectedClaim",
+    CERTIFICATE,
     "InvalidIdentityToken",
     "InvalidToken",
     "NotSignedUp",
+    "Throttling",
 ];
 
 /// Codes of `403` that are no refusals.
@@ -27,7 +33,7 @@ const NO_REFUSALS: [&str; 2] = ["InvalidObjectState", "QuotaExceeded"];
 /// How a request ended that was answered so.
 fn outcome(status: StatusCode, code: Option<&str>) -> AuditOutcome {
     let is_refused = match code {
-        Some(code) if OF_CREDENTIALS.contains(&code) => true,
+        Some(code) if OF_REFUSALS.contains(&code) => true,
         Some(code) if NO_REFUSALS.contains(&code) => false,
         _ => matches!(status, StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED),
     };
@@ -83,6 +89,25 @@ impl Front {
             }
         }
     }
+
+    /// Tells the audit that a client showed a certificate that nobody vouches for: there is no request to answer.
+    pub(crate) async fn refuse_certificate(&self, peer: &Peer) {
+        let Some(engine) = &self.parts.auditor else { return };
+        let ending = Ending {
+            caller: None,
+            address: Some(peer.address.ip()),
+            request_id: "",
+            operation: None,
+            bucket: None,
+            key: None,
+            code: Some(CERTIFICATE),
+            message: None,
+            outcome: AuditOutcome::Refused,
+        };
+        if let Err(error) = engine.conclude(&engine.attempt(), ending).await {
+            tracing::error!(error = &error as &(dyn std::error::Error + 'static), "the audit could not be written");
+        }
+    }
 }
 
 /// Whether a request asked for health or metrics, as machines do every second.
@@ -104,6 +129,8 @@ mod tests {
             (401, None, AuditOutcome::Refused),
             (403, Some("QuotaExceeded"), AuditOutcome::Error),
             (400, Some("ExpiredToken"), AuditOutcome::Refused),
+            (400, Some("InvalidClientCertificate"), AuditOutcome::Refused),
+            (400, Some("AccessControlListNotSupported"), AuditOutcome::Refused),
             (400, Some("InvalidArgument"), AuditOutcome::Error),
             (404, Some("NoSuchKey"), AuditOutcome::Error),
         ] {

@@ -40,6 +40,12 @@ const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 const FRAME_BYTES_MAX: u32 = 64 << 10;
 
+/// Whether a handshake came to nothing because of the certificate that the client has shown.
+fn is_of_certificate(error: &io::Error) -> bool {
+    let fault = error.get_ref().and_then(|fault| fault.downcast_ref::<rustls::Error>());
+    matches!(fault, Some(rustls::Error::InvalidCertificate(_)))
+}
+
 impl Room {
     pub(crate) fn new(front: Arc<Front>, tls: Option<Arc<Tls>>, stopping: watch::Receiver<bool>) -> Self {
         Self { handshakes: Semaphore::new(front.limits().handshakes_max), front, tls, stopping }
@@ -91,6 +97,9 @@ impl Room {
             Ok(None) => return Ok(()),
             Err(error) => {
                 self.meters().handshakes_failed.add(1);
+                if is_of_certificate(&error) {
+                    self.front.refuse_certificate(&peer).await;
+                }
                 return Err(error.into());
             }
         };
