@@ -350,6 +350,51 @@ def test_tags_close_and_their_loss_opens_nothing(s3, bucket, outsider, lake):
     assert outcome(outsider.s3.get_object, Bucket=bucket, Key="run") == "NoSuchKey"
 
 
+def test_what_policies_read_of_a_bucket_is_a_right_of_its_own(s3, bucket, lake):
+    plain, curator = Somebody(lake, ["s3:*"]), Somebody(lake, ["s3:*", "lake:ClassifyBucket"])
+
+    def tagged(*pairs):
+        return {"TagSet": [{"Key": name, "Value": value} for name, value in pairs]}
+
+    def told(name):
+        return outcome(s3.get_bucket_tagging, Bucket=name)
+
+    secret, free = ("lake:classification", "confidential"), ("team", "blades")
+    for pair in (secret, ("LAKE:Classification", "public"), ("lake:whatever", "x")):
+        with refused(403, "AccessDenied"):
+            plain.s3.put_bucket_tagging(Bucket=bucket, Tagging=tagged(pair, free))
+    curator.s3.put_bucket_tagging(Bucket=bucket, Tagging=tagged(secret))
+    for tags in (tagged(free), tagged(("lake:classification", "public")), tagged()):
+        with refused(403, "AccessDenied"):
+            plain.s3.put_bucket_tagging(Bucket=bucket, Tagging=tags)
+    with refused(403, "AccessDenied"):
+        plain.s3.delete_bucket_tagging(Bucket=bucket)
+    plain.s3.put_bucket_tagging(Bucket=bucket, Tagging=tagged(secret, free))
+    curator.s3.delete_bucket_tagging(Bucket=bucket)
+    # A bucket that is made with them takes the right as well.
+    name = f"{bucket}-born"
+    born = {"Bucket": name, "CreateBucketConfiguration": {"Tags": tagged(secret)["TagSet"]}}
+    with refused(403, "AccessDenied"):
+        plain.s3.create_bucket(**born)
+    assert told(name) == "NoSuchBucket"
+    curator.s3.create_bucket(**born)
+    # Nothing is closed by a bucket's tag, so nobody is let to believe it.
+    for name in (TAG, TAG.upper()):
+        with refused(400, "InvalidArgument"):
+            s3.put_bucket_tagging(Bucket=bucket, Tagging=tagged((name, FAR)))
+    assert told(bucket) == "NoSuchTagSet"
+
+
+def test_case_slips_nothing_past_the_right_to_classify(s3, bucket, outsider):
+    s3.put_object(Bucket=bucket, Key="run", Body=b"x", Tagging="lake:classification=confidential")
+    for name in ("LAKE:classification", "Lake:embargo-until"):
+        with refused(403, "AccessDenied"):
+            outsider.s3.put_object(Bucket=bucket, Key="mine", Body=b"x", Tagging=f"{name}=public")
+        tags = {"TagSet": [{"Key": "lake:classification", "Value": "confidential"}, {"Key": name, "Value": "public"}]}
+        with refused(403, "AccessDenied"):
+            outsider.s3.put_object_tagging(Bucket=bucket, Key="run", Tagging=tags)
+
+
 def test_it_opens_at_the_instant_by_itself(s3, bucket, outsider):
     until = datetime.now(timezone.utc) + timedelta(seconds=3)
     until = until.replace(microsecond=until.microsecond // 1000 * 1000)

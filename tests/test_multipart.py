@@ -1,9 +1,11 @@
 """Multipart uploads."""
 
 import concurrent.futures
+import secrets
 
 import pytest
 
+from accounts import anonymous, arns, document, new_account, new_user, statement
 from answers import (
     MIB,
     NO_SUCH_PART,
@@ -20,6 +22,8 @@ from answers import (
     refused_with,
     status,
 )
+from lake import Keys, client
+from outside import session
 
 FIRST, SECOND, LAST = body(PART_BYTES_MIN, 1), body(PART_BYTES_MIN + 12_345, 2), body(1000, 3)
 
@@ -334,6 +338,39 @@ def test_part_numbers_out_of_bounds(s3, bucket, number):
     with refused(400, "InvalidArgument"):
         send(s3, upload, number, b"x")
     assert "Parts" not in s3.list_parts(**upload)
+
+
+def test_who_started_an_upload_is_told_as_aws_tells_it(lake, s3, bucket):
+    """An account by its canonical user id, somebody in it by an ARN. The owner is an account either way."""
+    if lake.process is None:
+        pytest.skip("makes identities of its own")
+    account = new_account(lake)
+    user = new_user(account, statement("Allow", "s3:*", "*"))
+    iam, role = client(lake.endpoint, account.keys, "iam"), f"loader-{secrets.token_hex(4)}"
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": user.arn}}
+    arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=document(statement("Allow", "s3:*", "*")))
+    made = client(lake.endpoint, user.keys, "sts").assume_role(RoleArn=arn, RoleSessionName="night")
+    keys = made["Credentials"]
+    loader = session(lake.endpoint, Keys(keys["AccessKeyId"], keys["SecretAccessKey"]), keys["SessionToken"])
+    home = s3.list_buckets()["Owner"]
+    name = f"{bucket}-of-account"
+    account.s3.create_bucket(Bucket=name)
+    account.s3.delete_public_access_block(Bucket=name)
+    everybody = statement("Allow", "s3:*", arns(name), Principal="*")
+    account.s3.put_bucket_policy(Bucket=name, Policy=document(everybody))
+    for who, told in (
+        (s3, home),
+        (account.s3, {"ID": account.canonical_id, "DisplayName": account.name}),
+        (user.s3, {"ID": user.arn, "DisplayName": user.name}),
+        (loader, {"ID": made["AssumedRoleUser"]["Arn"], "DisplayName": "night"}),
+        (anonymous(lake), {"ID": "65a011a29cdf8ec533ec3d1ccaae921c"}),
+    ):
+        upload = begin(who, name)
+        for listed in (account.s3.list_parts(**upload), *account.s3.list_multipart_uploads(Bucket=name)["Uploads"]):
+            assert listed["Initiator"] == told, told
+            assert len(listed["Owner"]["ID"]) == 64, listed
+        account.s3.abort_multipart_upload(**upload)
 
 
 def test_parts_are_listed_in_pages(s3, bucket):

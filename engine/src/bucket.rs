@@ -6,6 +6,7 @@ use metadata::{Bucket, NewBucket};
 use policy::{Action, BucketView, Permit};
 
 use crate::acl;
+use crate::embargo::written::{classifying, expect_no_end};
 use crate::facts::BucketFacts;
 use crate::leave::Ask;
 use crate::{BucketInfo, CreateBucket, Engine, Error, Existing, Missing, Result};
@@ -30,9 +31,11 @@ impl Engine {
         let CreateBucket { name, tags, ownership, acl, locks_objects } = create;
         let owner = caller.account().unwrap_or(AccountId::HOME);
         let acl = acl::of_new_bucket(acl.as_ref(), ownership, owner)?;
+        expect_no_end(&tags)?;
         let needed = [
             Some(Action::CreateBucket),
             Some(Action::PutBucketTagging).filter(|_| !tags.is_empty()),
+            Some(Action::ClassifyBucket).filter(|_| !classifying(&tags).is_empty()),
             ownership.map(|_| Action::PutBucketOwnershipControls),
             locks_objects.then_some(Action::PutBucketObjectLockConfiguration),
             locks_objects.then_some(Action::PutBucketVersioning),
@@ -170,13 +173,17 @@ impl Engine {
         Ok(facts.tags.clone())
     }
 
-    /// Replaces the bucket's tags; an empty set removes them.
+    /// Replaces the bucket's tags; an empty set removes them. Those that policies read take a right of their own.
     ///
     /// # Errors
-    /// `NotFound`, `Denied`.
+    /// `NotFound`, `Denied`; `Invalid` for a tag that closes objects, and would close none here.
     pub async fn set_bucket_tags(&self, caller: &Caller, name: &BucketName, tags: Tags) -> Result<()> {
         let facts = self.bucket_facts(name).await?;
         let permit = self.permit(caller, Action::PutBucketTagging, &facts, None)?;
+        expect_no_end(&tags)?;
+        if classifying(&facts.tags) != classifying(&tags) {
+            self.ask(caller, Ask::bucket(Action::ClassifyBucket, &facts).with_tags(&tags))?;
+        }
         let by = &caller.to_string();
         let tags = &tags;
         let set = |facts: BucketFacts| async move {

@@ -81,10 +81,10 @@ pub use policy_sets::{
 };
 pub use request::{
     AsOf, Attributes, BatchMember, BatchRead, Body, BucketInfo, BucketUsage, Bytestream, CompleteUpload, Copied,
-    CopyObject, CopyPart, CopySource, CreateBucket, CreateUpload, DeleteObject, Deleted, Entry, GetObject, ListObjects,
-    ListUploads, ListVersions, ListedObject, ListedVersion, NamedPart, ObjectInfo, ObjectPage, ObjectParts, ObjectRead,
-    Page, PartPage, PutObject, PutPart, Selection, Trailer, UploadChecksum, UploadInfo, UploadName, WantedEmbargo,
-    Written,
+    CopyObject, CopyPart, CopySource, CreateBucket, CreateUpload, DeleteObject, Deleted, Entry, GetObject, Initiator,
+    ListObjects, ListUploads, ListVersions, ListedObject, ListedVersion, NamedPart, ObjectInfo, ObjectPage,
+    ObjectParts, ObjectRead, Page, PartPage, PutObject, PutPart, Selection, Trailer, UploadChecksum, UploadInfo,
+    UploadName, WantedEmbargo, Written,
 };
 pub use settings::BucketTruth;
 pub use stale_uploads::{StaleUploadSettings, StaleUploads};

@@ -10,8 +10,8 @@ pub use bucket::{BucketInfo, BucketUsage, CreateBucket};
 pub use listing::{Entry, ListObjects, ListVersions, ListedObject, ListedVersion, ObjectPage, Page};
 pub use read::{AsOf, BatchMember, BatchRead, Bytestream, GetObject, ObjectInfo, ObjectParts, ObjectRead, Selection};
 pub use upload::{
-    CompleteUpload, CopyPart, CreateUpload, ListUploads, NamedPart, PartPage, PutPart, UploadChecksum, UploadInfo,
-    UploadName,
+    CompleteUpload, CopyPart, CreateUpload, Initiator, ListUploads, NamedPart, PartPage, PutPart, UploadChecksum,
+    UploadInfo, UploadName,
 };
 pub use write::{
     Attributes, Body, Copied, CopyObject, CopySource, DeleteObject, Deleted, PutObject, Trailer, WantedEmbargo, Written,

@@ -1,10 +1,11 @@
 //! Tags of objects.
 
 use kernel::{BucketName, Caller, ObjectKey, Tags, Version, VersionName};
-use metadata::{Amended, Amendment};
+use metadata::Amended;
 use policy::Action;
 
 use crate::facts::BucketFacts;
+use crate::get::ATTEMPTS_MAX;
 use crate::leave::{Ask, Sought};
 use crate::{Engine, Error, Missing, Result};
 
@@ -29,13 +30,31 @@ impl Engine {
     /// Replaces the tags of an object; an empty set removes them.
     ///
     /// # Errors
-    /// As [`Engine::object_tags`].
+    /// As [`Engine::object_tags`]; `Busy` where it is changed again and again meanwhile.
     pub async fn set_object_tags(
         &self,
         caller: &Caller,
         bucket: &BucketName,
         key: &ObjectKey,
         version: Option<VersionName>,
+        tags: Tags,
+    ) -> Result<(Version, bool)> {
+        for _ in 0..ATTEMPTS_MAX {
+            match self.replace_tags(caller, bucket, (key, version), tags.clone()).await {
+                Err(Error::Busy) => {}
+                done => return done,
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// Replaces the tags of a version that still is as it was when leave was given: who may not take a classification away
+    /// does not do so by replacing the tags before it.
+    async fn replace_tags(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+        (key, version): (&ObjectKey, Option<VersionName>),
         tags: Tags,
     ) -> Result<(Version, bool)> {
         let facts = self.bucket_facts(bucket).await?;
@@ -46,20 +65,14 @@ impl Engine {
             (false, Some(_)) => Action::PutObjectVersionTagging,
         };
         let sought = Sought::now(key, version);
-        let (_, standing) = self.permit_found(caller, action, &facts, sought).await?;
         let ask = Ask::bucket(action, &facts).with_tags(&tags);
-        let permit = self.permit_whether_found(caller, ask, &facts, sought).await?;
+        let (permit, standing) = self.permit_found_for(caller, ask, &facts, sought).await?;
         let object = standing.object().map(|object| &object.tags);
         self.permit_classifying(caller, Ask::key(action, &facts, key), (object, &tags))?;
-        let amendment = &self.tagged(caller, &facts, (key, version), (&standing, tags))?;
-        let by = &caller.to_string();
-        // What closes rests on what was found, by its own name; other tags go to whatever stands there.
-        let is_closing = matches!(amendment, Amendment::ClosingTags(..));
-        let (name, only_if) = match is_closing {
-            true => (Some(standing.name()), standing.object()),
-            false => (version, None),
-        };
+        let amendment = &self.tagged(caller, &facts, (key, version), (&standing, tags.clone()))?;
+        let (by, standing) = (&caller.to_string(), &standing);
         let replace = |facts: BucketFacts| async move {
+            let (name, only_if) = (Some(standing.name()), standing.object());
             let of = Amended { key, name, only_if, now: self.clock.now(), by };
             self.catalog.amend_object(&facts, of, amendment).await
         };

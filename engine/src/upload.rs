@@ -1,8 +1,8 @@
 //! Multipart uploads: started, filled part by part in any order, completed into one version or given up.
 
 use kernel::{
-    AnnotationSum, BucketName, Caller, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, Embargo, ObjectFacts,
-    Part, Protection, Timestamp, UploadId, Version, VersionId, VersionName,
+    AccountId, AnnotationSum, BucketName, Caller, Checksum, ChecksumAlgorithm, ChecksumScope, Content, ETag, Embargo,
+    ObjectFacts, Part, Protection, Timestamp, UploadId, Version, VersionId, VersionName,
 };
 use metadata::{Completion, NewPart, NewVersion, Upload};
 use policy::{Action, Permit};
@@ -14,8 +14,8 @@ use crate::facts::BucketFacts;
 use crate::ingest::{Announced, Source};
 use crate::leave::{Ask, Sought};
 use crate::{
-    Body, CompleteUpload, CopyPart, CreateUpload, Engine, Error, Fault, Missing, NamedPart, PartPage, PutPart, Result,
-    Selection, UploadChecksum, UploadInfo, UploadName, Written,
+    Body, CompleteUpload, CopyPart, CreateUpload, Engine, Error, Fault, Initiator, Missing, NamedPart, PartPage,
+    PutPart, Result, Selection, UploadChecksum, UploadInfo, UploadName, Written,
 };
 
 /// Highest part number. Source: Amazon S3 User Guide, *Multipart upload limits*.
@@ -26,7 +26,25 @@ const PARTS_PER_READ: usize = 1_000;
 pub(crate) fn upload_info(upload: &Upload) -> UploadInfo {
     let checksum =
         UploadChecksum { algorithm: upload.algorithm, full_object: upload.full_object, chosen: upload.checksum_chosen };
-    UploadInfo { id: upload.id, key: upload.key.clone(), started: upload.started, owner: upload.owner, checksum }
+    let (key, initiator) = (upload.key.clone(), initiator(upload));
+    UploadInfo { id: upload.id, key, started: upload.started, initiator, owner: upload.owner, checksum }
+}
+
+/// Who started an upload. Of one that is older than that this is noted, its owner is told.
+fn initiator(upload: &Upload) -> Initiator {
+    let root_of = |arn: &str| arn.strip_prefix("arn:aws:iam::")?.strip_suffix(":root")?.parse().ok();
+    match upload.initiator.as_str() {
+        "" => Initiator::Account(upload.owner),
+        "root" => Initiator::Account(AccountId::HOME),
+        "anonymous" => Initiator::Anonymous,
+        arn => root_of(arn).map_or_else(
+            || {
+                let name = arn.rsplit_once('/').map_or(arn, |(_, name)| name);
+                Initiator::Named { arn: arn.to_owned(), name: name.to_owned() }
+            },
+            Initiator::Account,
+        ),
+    }
 }
 
 impl Engine {
@@ -56,6 +74,7 @@ impl Engine {
             algorithm,
             full_object,
             checksum_chosen: create.checksum.is_some(),
+            initiator: caller.to_string(),
             owner: ownings.owner,
             acl: ownings.acl,
             protection: Protection { embargo, ..create.attributes.protection },

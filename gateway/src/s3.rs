@@ -33,10 +33,15 @@ use s3s::{S3, S3Error, S3Request, S3Response, S3Result};
 
 use crate::front::trace::RequestTrace;
 use crate::s3_error::{self, Failure, Mistake};
-use crate::translate::{acl as acl_words, as_of, embargo, names, unhonoured};
+use crate::translate::{acl as acl_words, as_of, embargo, legible, names, unhonoured};
 
 /// What every operation ends in.
 type Answer<T> = Result<S3Response<T>, Failure>;
+
+/// The canonical user id of who did not say who they are.
+///
+/// Source: Amazon S3 User Guide, *Access control list (ACL) overview*: requests that nobody signed come from this user.
+const ANONYMOUS_ID: &str = "65a011a29cdf8ec533ec3d1ccaae921c";
 
 /// The S3 operations over an engine.
 pub(crate) struct S3Face {
@@ -92,6 +97,19 @@ impl S3Face {
             Some((id, name)) => Owner { display_name: Some(name), id: Some(id) },
             None => Owner { display_name: None, id: Some(format!("{:0>64}", account.to_string())) },
         }
+    }
+
+    /// Who started an upload.
+    fn initiator(&self, initiator: &engine::Initiator) -> Initiator {
+        let (id, display_name) = match initiator {
+            engine::Initiator::Account(account) => {
+                let Owner { display_name, id } = self.owner(*account);
+                (id, display_name)
+            }
+            engine::Initiator::Named { arn, name } => (legible::echo(arn.clone()), legible::echo(name.clone())),
+            engine::Initiator::Anonymous => (Some(ANONYMOUS_ID.to_owned()), None),
+        };
+        Initiator { display_name, id }
     }
 
     /// The account with a canonical user id.

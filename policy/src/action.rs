@@ -152,6 +152,8 @@ actions! {
     GetBucketTagging = "s3:GetBucketTagging", Manage Bucket;
     /// Changes the bucket's tags.
     PutBucketTagging = "s3:PutBucketTagging", Manage Bucket;
+    /// Sets or loosens what policies read of a bucket: the classification of objects that say nothing themselves.
+    ClassifyBucket = "lake:ClassifyBucket", Manage Bucket;
     /// Which pages in browsers may use the bucket.
     GetBucketCors = "s3:GetBucketCORS", Manage Bucket;
     /// Changes which pages in browsers may use the bucket.

@@ -48,9 +48,21 @@ pub(crate) fn until_of_tags(tags: &Tags) -> Result<Option<Timestamp>> {
     instant.map(Some).ok_or_else(|| argument(UNTIL_TAG, "must be a date and time as RFC 3339 has it"))
 }
 
-/// The tags that policies read, of which the caller must not have its own way with a right to write alone.
+/// The tags that policies read, of which the caller must not have its own way with a right to write alone. IAM's conditions
+/// name tags in whatever case.
 pub(crate) fn classifying(tags: &Tags) -> Vec<(&str, &str)> {
-    tags.iter().filter(|(name, _)| name.starts_with(CLASSIFYING) && *name != UNTIL_TAG).collect()
+    let is_read =
+        |name: &str| name.get(..CLASSIFYING.len()).is_some_and(|start| start.eq_ignore_ascii_case(CLASSIFYING));
+    tags.iter().filter(|(name, _)| is_read(name) && *name != UNTIL_TAG).collect()
+}
+
+/// Refuses the tag that closes objects where it would close none: on a bucket.
+pub(crate) fn expect_no_end(tags: &Tags) -> Result<()> {
+    let reason = "closes objects; what comes new into a bucket is closed by the bucket's default embargo";
+    match tags.iter().any(|(name, _)| name.eq_ignore_ascii_case(UNTIL_TAG)) {
+        true => Err(argument(UNTIL_TAG, reason)),
+        false => Ok(()),
+    }
 }
 
 fn argument(name: &'static str, reason: &str) -> Error {

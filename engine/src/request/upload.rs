@@ -37,10 +37,30 @@ pub struct UploadInfo {
     pub key: ObjectKey,
     /// When it was started.
     pub started: Timestamp,
+    /// Who started it.
+    pub initiator: Initiator,
     /// Who will own the object.
     pub owner: AccountId,
     /// How its parts add up.
     pub checksum: UploadChecksum,
+}
+
+/// Who started an upload.
+///
+/// Source: Amazon S3 API, *Initiator*: an account by its canonical user id, somebody in it by an ARN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Initiator {
+    /// The root of an account.
+    Account(AccountId),
+    /// A user, or a session of a role.
+    Named {
+        /// The ARN.
+        arn: String,
+        /// The name of the user, or of the session.
+        name: String,
+    },
+    /// Nobody who said who it was.
+    Anonymous,
 }
 
 /// Names an upload.

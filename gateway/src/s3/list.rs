@@ -327,7 +327,7 @@ fn upload(info: &UploadInfo, face: &S3Face, encoding: Encoding) -> MultipartUplo
         checksum_algorithm: info.checksum.chosen.then(|| checksums::algorithm_to_wire(info.checksum.algorithm)),
         checksum_type: super::multipart::scope(&info.checksum),
         initiated: Some(time::to_wire(info.started)),
-        initiator: Some(Initiator { display_name: owner.display_name.clone(), id: owner.id.clone() }),
+        initiator: Some(face.initiator(&info.initiator)),
         key: Some(encoding.write(info.key.as_str())),
         owner: Some(owner),
         storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),

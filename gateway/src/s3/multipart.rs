@@ -217,7 +217,7 @@ pub(super) async fn list_parts(face: &S3Face, request: S3Request<ListPartsInput>
         bucket: Some(input.bucket),
         checksum_algorithm: chosen.then(|| checksums::algorithm_to_wire(page.upload.checksum.algorithm)),
         checksum_type: scope(&page.upload.checksum),
-        initiator: Some(Initiator { display_name: owner.display_name.clone(), id: owner.id.clone() }),
+        initiator: Some(face.initiator(&page.upload.initiator)),
         is_truncated: Some(page.truncated && limit > 0),
         key: legible::echo(input.key),
         max_parts: i32::try_from(limit).ok(),

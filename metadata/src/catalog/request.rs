@@ -263,6 +263,8 @@ pub struct Upload {
     pub full_object: bool,
     /// Whether the client asked for that checksum.
     pub checksum_chosen: bool,
+    /// Who started it, by the name that the change log has for callers. Empty in rows that are older than this field.
+    pub initiator: String,
     /// Who will own the object.
     pub owner: AccountId,
     /// Who will be granted what; none for its owner alone.

@@ -258,6 +258,7 @@ proptest! {
     fn uploads_round_trip(
         (owner, acl, protection) in owned(),
         headers in headers(), metadata in pairs_of_text(), tags in tag_set(), full_object: bool, started: i64,
+        initiator: String,
     ) {
         let expected = Upload {
             id: UploadId::from_bytes([3; 16]),
@@ -269,6 +270,7 @@ proptest! {
             algorithm: ChecksumAlgorithm::Sha1,
             full_object,
             checksum_chosen: !full_object,
+            initiator,
             owner,
             acl,
             protection,

@@ -31,6 +31,8 @@ struct UploadRow {
     acl: Option<AclRow>,
     #[prost(message, optional, tag = "10")]
     protection: Option<ProtectionRow>,
+    #[prost(string, tag = "11")]
+    initiator: String,
 }
 
 /// An upload as it is stored.
@@ -46,6 +48,7 @@ pub(crate) fn upload_row(upload: &Upload) -> Bytes {
         owner: upload.owner.number(),
         acl: upload.acl.as_ref().map(acl_row),
         protection: protection_row(&upload.protection),
+        initiator: upload.initiator.clone(),
     })
 }
 
@@ -65,5 +68,6 @@ pub(crate) fn upload(key: ObjectKey, id: UploadId, row: &[u8]) -> Result<Upload>
         owner: account(row.owner)?,
         acl: row.acl.map(acl).transpose()?,
         protection: protection(row.protection)?,
+        initiator: row.initiator,
     })
 }

@@ -298,6 +298,7 @@ impl Lake {
             algorithm: ChecksumAlgorithm::Crc64Nvme,
             full_object: true,
             checksum_chosen: false,
+            initiator: "root".to_owned(),
             owner: AccountId::HOME,
             acl: None,
             protection: Protection::default(),
