@@ -7,6 +7,7 @@ mod import;
 mod prove;
 mod rights;
 mod sets;
+mod table;
 mod text;
 
 use clap::{Args, Subcommand};
@@ -18,8 +19,8 @@ pub use compare::{DiffFlags, ForecastFlags, SurveyFlags};
 pub use explain::{CandidateFlags, ExplainFlags};
 pub use import::ImportFlags;
 pub use prove::ProveFlags;
-pub use rights::TableFault;
 pub use sets::{ChangeFlags, DeleteFlags, GetFlags, HistoryFlags, ListFlags, PutFlags, RollbackFlags};
+pub use table::TableFault;
 pub use text::{PolicyFlaw, ValidateFlags};
 
 /// What `twinlake policy` takes.

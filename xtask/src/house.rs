@@ -38,7 +38,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("clap_complete", &["server"]),
     ("crc-fast", &["storage"]),
     ("criterion", &["benches"]),
-    ("csv", &["fixtures"]),
+    ("csv", &["fixtures", "cli"]),
     ("http-body", &["gateway"]),
     ("jsonwebtoken", &["outbound"]),
     ("ldap3", &["outbound"]),

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::explain::{Candidate, CandidateFlags, Explanation, Matter};
-use super::rights::TableFault;
+use super::table::{self, TableFault};
 use super::text;
 use crate::client::Client;
 use crate::connection::ConnectionFlags;
@@ -192,53 +192,26 @@ fn of_json(text: &str) -> std::result::Result<Vec<Line>, TableFault> {
 }
 
 fn of_toml(text: &str) -> std::result::Result<Vec<Line>, TableFault> {
-    let fault = |error: toml::de::Error| {
-        let at = error.span().map_or(0, |span| span.start);
-        let line = text.get(..at).unwrap_or(text).matches('\n').count() + 1;
-        TableFault::Syntax { line, reason: error.message().to_owned() }
-    };
-    let Lines { case } = toml::from_str(text).map_err(fault)?;
+    let Lines { case } = table::of_toml(text)?;
     Ok(case)
 }
 
 fn of_csv(text: &str) -> std::result::Result<Vec<Line>, TableFault> {
-    let mut lines = Vec::new();
-    let mut head = None;
-    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let fault = |reason: String| TableFault::Syntax { line: number + 1, reason };
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        if line.contains('"') {
-            return Err(fault("quoted cells are not read: use TOML where names hold spaces or commas".to_owned()));
-        }
-        let cells: Vec<&str> = line.split(',').map(str::trim).collect();
-        let &[who, what, object, when, expected, because] = cells.as_slice() else {
-            return Err(fault(format!("it has {} cells, and should have {}", cells.len(), CSV_HEAD.len())));
-        };
-        if head.replace(()).is_none() {
-            if cells != CSV_HEAD {
-                return Err(fault(format!("the first line must be `{}`", CSV_HEAD.join(","))));
-            }
-            continue;
-        }
-        let given = |cell: &str| (!cell.is_empty()).then(|| cell.to_owned());
-        lines.push(Line {
-            who: who.to_owned(),
-            groups: Vec::new(),
-            tags: BTreeMap::new(),
-            ip: None,
-            what: given(what),
-            object: given(object),
-            version: None,
-            when: given(when),
-            supposed: None,
-            expected: expected.to_owned(),
-            because: given(because),
-        });
-    }
-    Ok(lines)
+    let given = |cell: String| (!cell.is_empty()).then_some(cell);
+    let lines = table::of_csv(text, CSV_HEAD)?.into_iter().map(|[who, what, object, when, expected, because]| Line {
+        who,
+        groups: Vec::new(),
+        tags: BTreeMap::new(),
+        ip: None,
+        what: given(what),
+        object: given(object),
+        version: None,
+        when: given(when),
+        supposed: None,
+        expected,
+        because: given(because),
+    });
+    Ok(lines.collect())
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::rights::{self, TABLE_BYTES_MAX, TableFault};
+use super::rights::{self, TABLE_BYTES_MAX};
+use super::table::TableFault;
 use crate::{CliError, Result};
 
 /// What `twinlake policy import` takes.

@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 use kernel::BucketName;
 use serde::Deserialize;
 
+use super::table::{self, TableFault};
+
 /// Bytes of a table.
 pub(super) const TABLE_BYTES_MAX: u64 = 256 << 10;
 /// Policies that a table may become: as many as the lake takes in one set.
@@ -25,33 +27,6 @@ const KINDS: [&str; 4] = ["read", "write", "list", "manage"];
 const OF_THE_LAKE: [&str; 1] = ["s3:ListAllMyBuckets"];
 /// Stands for every bucket.
 const ALL_BUCKETS: &str = "*";
-
-/// Why a table says nothing that can be said in Cedar.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TableFault {
-    /// Not TOML, or not of this form.
-    #[error("line {line}: {reason}")]
-    Syntax {
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong there.
-        reason: String,
-    },
-    /// A row that means nothing.
-    #[error("row {row}: {reason}")]
-    Row {
-        /// Counted from 1.
-        row: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// More policies than a set may hold.
-    #[error("the table becomes {count} policies, a set holds at most {POLICIES_MAX}: put the rows into several tables")]
-    TooMany {
-        /// Its policies.
-        count: usize,
-    },
-}
 
 /// A whole table. TOML: `[[allow]]` for each row.
 #[derive(Debug, Deserialize)]
@@ -77,46 +52,22 @@ struct Row {
 
 /// Reads a table in TOML and says it in Cedar.
 pub(super) fn of_toml(text: &str) -> Result<String, TableFault> {
-    let table: Table = toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        TableFault::Syntax { line, reason: error.message().replace('\n', "; ") }
-    })?;
+    let table: Table = table::of_toml(text)?;
     to_cedar(&table.allow)
 }
 
 /// The head of a table in CSV.
-const CSV_HEAD: &str = "groups,buckets,prefix,rights";
+const CSV_HEAD: [&str; 4] = ["groups", "buckets", "prefix", "rights"];
 
 /// Reads a table in CSV and says it in Cedar. Its columns are those of [`CSV_HEAD`]; several names in one cell are parted
-/// by spaces, and no cell is quoted.
+/// by spaces.
 pub(super) fn of_csv(text: &str) -> Result<String, TableFault> {
-    let mut rows = Vec::new();
-    let mut head = None;
-    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let fault = |reason: String| TableFault::Syntax { line: number + 1, reason };
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        if line.contains('"') {
-            return Err(fault("quoted cells are not read: use TOML where names hold spaces or commas".to_owned()));
-        }
-        let cells: Vec<&str> = line.split(',').map(str::trim).collect();
-        if head.replace(()).is_none() {
-            if cells.join(",") != CSV_HEAD {
-                return Err(fault(format!("the first line must be `{CSV_HEAD}`")));
-            }
-            continue;
-        }
-        let &[groups, buckets, prefix, rights] = cells.as_slice() else {
-            return Err(fault(format!("it has {} cells, and should have 4", cells.len())));
-        };
-        let words = |cell: &str| cell.split_ascii_whitespace().map(str::to_owned).collect();
-        let (groups, buckets, rights) = (words(groups), words(buckets), words(rights));
-        rows.push(Row { groups, users: Vec::new(), buckets, prefix: prefix.to_owned(), rights });
-    }
-    to_cedar(&rows)
+    let words = |cell: &str| cell.split_ascii_whitespace().map(str::to_owned).collect();
+    let rows = table::of_csv(text, CSV_HEAD)?.into_iter().map(|[groups, buckets, prefix, rights]| {
+        let (groups, buckets, rights) = (words(&groups), words(&buckets), words(&rights));
+        Row { groups, users: Vec::new(), buckets, prefix, rights }
+    });
+    to_cedar(&rows.collect::<Vec<_>>())
 }
 
 fn to_cedar(rows: &[Row]) -> Result<String, TableFault> {
@@ -139,7 +90,7 @@ fn to_cedar(rows: &[Row]) -> Result<String, TableFault> {
         }
     }
     if said.len() > POLICIES_MAX {
-        return Err(TableFault::TooMany { count: said.len() });
+        return Err(TableFault::TooMany { count: said.len(), max: POLICIES_MAX });
     }
     Ok(text)
 }
@@ -418,7 +369,7 @@ when { context.prefix like "cygno/a\*\"b/*" };
         for (text, place) in [
             ("a,data,,read", "line 1"),
             ("groups,buckets,prefix,rights\na,data,read", "line 2"),
-            ("groups,buckets,prefix,rights\n\"a\",data,,read", "line 2"),
+            ("groups,buckets,prefix,rights\n\"a,data,,read", "line 2"),
             ("groups,buckets,prefix,rights\na,data,,everything", "row 1"),
         ] {
             let fault = of_csv(text).expect_err(text).to_string();
@@ -427,6 +378,6 @@ when { context.prefix like "cygno/a\*\"b/*" };
         let many: String = (0..1001)
             .map(|number| row(&format!("groups = ['g{number}']\nbuckets = ['data']\nrights = ['read']")))
             .collect();
-        assert_eq!(of_toml(&many), Err(TableFault::TooMany { count: 1001 }));
+        assert_eq!(of_toml(&many), Err(TableFault::TooMany { count: 1_001, max: POLICIES_MAX }));
     }
 }
