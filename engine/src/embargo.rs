@@ -11,6 +11,7 @@
 pub(crate) mod calendar;
 pub(crate) mod changed;
 mod listed;
+pub(crate) mod place;
 pub(crate) mod written;
 
 use kernel::{Caller, EmbargoListing, ObjectFacts, ObjectKey, Timestamp, Unexpected, Version, WriteCondition};

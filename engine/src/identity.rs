@@ -110,7 +110,7 @@ pub(crate) struct Identities {
     /// Held by whoever changes something, from looking until the new roster stands.
     changing: tokio::sync::Mutex<()>,
     compiled: Compiled,
-    session_key: std::sync::OnceLock<SessionKey>,
+    pub(crate) session_key: std::sync::OnceLock<SessionKey>,
     /// Places for those who try a password.
     trials: tokio::sync::Semaphore,
 }

@@ -108,6 +108,8 @@ pub struct EngineSettings {
     pub body_bytes_max: u64,
     /// The smallest part that is not the last. S3 says 5 MiB.
     pub part_bytes_min: u64,
+    /// Rows that a page of a listing passes over, because they are hidden from the caller, before it ends early.
+    pub hidden_rows_max: usize,
     /// Whom the lake believes the time.
     pub time_trust: TimeTrust,
     /// What goes into the audit, and how long it stays.
@@ -120,6 +122,7 @@ impl EngineSettings {
         inline_bytes_max: 128 << 10,
         body_bytes_max: 5 << 30,
         part_bytes_min: 5 << 20,
+        hidden_rows_max: 20_000,
         time_trust: TimeTrust::Guarded,
         audit: AuditSettings::DEFAULT,
     };

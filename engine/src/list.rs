@@ -4,6 +4,7 @@ use kernel::{AccountId, Caller, Timestamp, Version};
 use metadata::{Listing, ObjectScan, PastListing, Row, UploadScan, VersionScan};
 use policy::Action;
 
+use crate::embargo::place::Listed;
 use crate::facts::BucketFacts;
 use crate::upload::upload_info;
 use crate::{
@@ -16,7 +17,7 @@ fn page<T, U>(listing: Listing<T>, item: impl Fn(T) -> U) -> Page<U> {
         Row::Item(row) => Entry::Item(item(row)),
         Row::Prefix(prefix) => Entry::Prefix(prefix),
     });
-    Page { entries: entries.collect(), truncated: listing.truncated }
+    Page { entries: entries.collect(), truncated: listing.truncated, place: None }
 }
 
 fn listed(facts: &BucketFacts, version: Version, opens: &impl Fn(&Version) -> Option<Timestamp>) -> ListedObject {
@@ -51,16 +52,21 @@ impl Engine {
             limit: list.limit,
         };
         let (veil, opens) = (self.veil(caller, &facts), self.opening_of(caller, &facts));
+        let resumed = |kind| self.opened_place(kind, &facts, list.after.as_deref());
         let Some(as_of) = list.as_of else {
-            let page =
-                page(self.catalog.list_objects_behind(veil, scan).await?, |version| listed(&facts, version, &opens));
-            let next = page.entries.last().filter(|_| page.truncated).map(name).map(str::to_owned);
-            return Ok(ObjectPage { page, next, as_of: None });
+            let veil = veil.resuming(resumed(Listed::Objects));
+            let listing = self.catalog.list_objects_behind(veil, scan).await?;
+            let place = self.place_of(Listed::Objects, &facts, listing.resume.as_ref())?;
+            let page = page(listing, |version| listed(&facts, version, &opens));
+            let last = page.entries.last().filter(|_| page.truncated).map(name).map(str::to_owned);
+            return Ok(ObjectPage { next: place.or(last), page, as_of: None });
         };
         let at = self.moment(caller, &facts, as_of).await?;
-        let past = self.catalog.list_objects_behind_as_of(veil, &facts, scan, at);
-        let PastListing { rows, next } = past.await?;
-        let page = page(Listing { rows, truncated: next.is_some() }, |version| listed(&facts, version, &opens));
+        let past = self.catalog.list_objects_behind_as_of(veil.resuming(resumed(Listed::Past)), &facts, scan, at);
+        let PastListing { rows, next, resume } = past.await?;
+        let next = self.place_of(Listed::Past, &facts, resume.as_ref())?.or(next);
+        let listing = Listing { rows, truncated: next.is_some(), resume };
+        let page = page(listing, |version| listed(&facts, version, &opens));
         Ok(ObjectPage { page, next, as_of: Some(at) })
     }
 
@@ -79,13 +85,16 @@ impl Engine {
             limit: list.limit,
         };
         let (veil, opens) = (self.veil(caller, &facts), self.opening_of(caller, &facts));
-        let listing = self.catalog.list_versions_behind(veil, scan).await?;
-        Ok(page(listing, |(version, is_latest)| ListedVersion {
+        let resumed = self.opened_place(Listed::Versions, &facts, list.after.as_ref().map(|(key, _)| key.as_str()));
+        let listing = self.catalog.list_versions_behind(veil.resuming(resumed), scan).await?;
+        let place = self.place_of(Listed::Versions, &facts, listing.resume.as_ref())?;
+        let page = page(listing, |(version, is_latest)| ListedVersion {
             opens: opens(&version),
             owner: owner(&facts, &version),
             version,
             is_latest,
-        }))
+        });
+        Ok(Page { place, ..page })
     }
 
     /// A page of uploads under way, by key and then by when they were started.
@@ -102,7 +111,10 @@ impl Engine {
             after: list.after.as_ref().map(|(key, upload)| (key.as_str(), *upload)),
             limit: list.limit,
         };
-        let veil = self.veil_of_uploads(caller, &facts);
-        Ok(page(self.catalog.list_uploads_behind(veil, scan).await?, |upload| upload_info(&upload)))
+        let resumed = self.opened_place(Listed::Uploads, &facts, list.after.as_ref().map(|(key, _)| key.as_str()));
+        let veil = self.veil_of_uploads(caller, &facts).resuming(resumed);
+        let listing = self.catalog.list_uploads_behind(veil, scan).await?;
+        let place = self.place_of(Listed::Uploads, &facts, listing.resume.as_ref())?;
+        Ok(Page { place, ..page(listing, |upload| upload_info(&upload)) })
     }
 }

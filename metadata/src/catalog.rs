@@ -51,8 +51,8 @@ use locks::Locks;
 use marks::KnownTimes;
 pub use request::{
     Amended, Amendment, Annotated, AnnotationScan, Bucket, BucketCounters, Change, Completion, Deletion, DeletionDone,
-    Grave, Listing, NewAnnotation, NewBucket, NewPart, NewVersion, ObjectScan, Past, PastListing, Replaced, Row,
-    Upload, UploadScan, Veil, VersionScan, What,
+    Grave, Listing, NewAnnotation, NewBucket, NewPart, NewVersion, ObjectScan, Past, PastListing, Replaced, Resume,
+    Row, Upload, UploadScan, Veil, VersionScan, What,
 };
 pub use unlinked::Unlinked;
 

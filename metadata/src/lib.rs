@@ -17,8 +17,8 @@ pub use catalog::ChainVerified;
 pub use catalog::{
     Amended, Amendment, Annotated, AnnotationScan, Bucket, BucketCounters, CalendarEntry, CalendarScan, Catalog,
     CatalogError, Change, Completion, Deletion, DeletionDone, DocumentEdit, DocumentKind, Grave, Listing,
-    NewAnnotation, NewBucket, NewPart, NewVersion, NoPast, ObjectScan, Past, PastListing, Replaced, Row, Turning,
-    Unlinked, Upload, UploadScan, Veil, VersionScan, What,
+    NewAnnotation, NewBucket, NewPart, NewVersion, NoPast, ObjectScan, Past, PastListing, Replaced, Resume, Row,
+    Turning, Unlinked, Upload, UploadScan, Veil, VersionScan, What,
 };
 pub use chain::{ChainEntry, ChainFault, ChainHash, ChainPlace};
 pub use key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError, Stamped, Step, Visit, gather};

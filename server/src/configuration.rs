@@ -142,6 +142,7 @@ impl Settings {
                 inline_bytes_max: raw.number("objects.inline_bytes_max")?,
                 body_bytes_max: raw.number("objects.body_bytes_max")?,
                 part_bytes_min: raw.number("objects.part_bytes_min")?,
+                hidden_rows_max: raw.count("objects.hidden_rows_max")?,
                 time_trust: match raw.choice("trusted_time")? {
                     "system" => TimeTrust::System,
                     _ => TimeTrust::Guarded,

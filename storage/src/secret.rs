@@ -54,7 +54,8 @@ pub fn secret_text(key: &DataKey) -> Zeroizing<String> {
 }
 
 /// Makes the secrets of sessions and seals what they carry. Nothing is stored of a session: whoever shows a sealed text
-/// shows the session.
+/// shows the session. Other short texts that only the lake shall read, when somebody brings them back, are sealed likewise,
+/// for what they are and not for an access key.
 pub struct SessionKey {
     key: DataKey,
     aead: Aes256Gcm,

@@ -45,9 +45,10 @@ impl Engine {
         if !onlooker.hides() {
             return Veil::NONE;
         }
-        Veil::over(move |version: &Version| {
+        let hides = move |version: &Version| {
             onlooker.is_shut_out(version.object().and_then(|object| object.protection.embargo.as_ref()))
-        })
+        };
+        Veil::over(hides).passing(self.settings.hidden_rows_max)
     }
 
     /// When a listed version opens that is closed to the caller; none for one that is open.
@@ -67,9 +68,10 @@ impl Engine {
             return Veil::NONE;
         }
         let default = self.default_embargo(bucket, onlooker.now);
-        Veil::over(move |upload: &Upload| {
+        let hides = move |upload: &Upload| {
             onlooker.is_shut_out(upload.protection.embargo.as_ref()) || onlooker.is_shut_out(default.as_ref())
-        })
+        };
+        Veil::over(hides).passing(self.settings.hidden_rows_max)
     }
 
     /// Whether what an upload becomes will be closed to a caller.

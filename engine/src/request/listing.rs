@@ -26,8 +26,8 @@ pub struct ListObjects {
 pub struct ObjectPage {
     /// The objects.
     pub page: Page<ListedObject>,
-    /// The key or common prefix behind which the rest follows, where there is a rest. A page of the past may end before it
-    /// is full.
+    /// The key or common prefix behind which the rest follows, or a sealed place, where there is a rest. A page of the past
+    /// may end before it is full.
     pub next: Option<String>,
     /// The change as of which it was listed, where that was asked for.
     pub as_of: Option<Sequence>,
@@ -49,6 +49,9 @@ pub struct Page<T> {
     pub entries: Vec<Entry<T>>,
     /// Whether more follows.
     pub truncated: bool,
+    /// Behind what it follows, where that is not the last entry: a sealed place, given as the name to list after. A page
+    /// that passed over much that is hidden from the caller ends so before it is full, even without an entry.
+    pub place: Option<String>,
 }
 
 /// Lists versions and markers.

@@ -129,8 +129,9 @@ pub(super) async fn list_object_versions(
     let echoed = [Some(&asked.prefix), asked.delimiter.as_ref(), key_marker.as_ref()];
     check(encoding, &page, |listed| &listed.version.key, echoed)?;
     let truncated = goes_on(&page, asked.limit);
-    let last = page.entries.last().filter(|_| truncated).map(version_place);
-    let (next_key, next_version) = last.map_or((None, None), |(key, version)| (Some(encoding.write(key)), version));
+    let last = page.entries.last().map(version_place);
+    let next = page.place.as_deref().map(|place| (place, None)).or(last).filter(|_| truncated);
+    let (next_key, next_version) = next.map_or((None, None), |(key, version)| (Some(encoding.write(key)), version));
     let (listed, prefixes) = split(page, |listed| listed, encoding);
     let (mut versions, mut markers) = (Vec::new(), Vec::new());
     for listed in listed {
@@ -178,11 +179,12 @@ pub(super) async fn list_multipart_uploads(
     let page = face.engine.list_uploads(&caller, asked.clone()).await?;
     check(encoding, &page, |info| &info.key, [Some(&asked.prefix), asked.delimiter.as_ref(), key_marker.as_ref()])?;
     let truncated = goes_on(&page, asked.limit);
-    let last = page.entries.last().filter(|_| truncated).map(|last| match last {
+    let last = page.entries.last().map(|last| match last {
         Entry::Item(info) => (encoding.write(info.key.as_str()), info.id.to_string()),
         Entry::Prefix(prefix) => (encoding.write(prefix), String::new()),
     });
-    let (next_key, next_upload) = last.unzip();
+    let place = page.place.as_deref().map(|place| (encoding.write(place), String::new()));
+    let (next_key, next_upload) = place.or(last).filter(|_| truncated).unzip();
     let (uploads, prefixes) = split(page, |info| upload(&info, face, encoding), encoding);
     Ok(S3Response::new(ListMultipartUploadsOutput {
         bucket: Some(input.bucket),

@@ -1,12 +1,13 @@
 //! Listings. A page costs a page: keys with a common prefix are left behind in one leap, deleted history does not stand
 //! in the family that objects are listed from, and no row is visited that is not listed, but for the one behind the page
-//! that shows whether there is more, and the newest version of a key that the page before ended in.
+//! that shows whether there is more, and the newest version of a key that the page before ended in. What is hidden from
+//! whoever asks is visited too, up to a bound.
 
 mod past;
 
 use kernel::{BucketId, ObjectKey, Sequence, Version, VersionName};
 
-use super::request::{Listing, ObjectScan, Row, Upload, UploadScan, Veil, VersionScan};
+use super::request::{Listing, ObjectScan, Resume, Row, Upload, UploadScan, Veil, VersionScan};
 use super::top::name_row;
 use super::{Catalog, CatalogError, Place, Result};
 use crate::key_value::{Family, Step, gather};
@@ -19,6 +20,8 @@ struct Page<T> {
     prefix: String,
     delimiter: Option<String>,
     limit: usize,
+    /// Rows that were hidden.
+    passed: usize,
     listing: Listing<T>,
 }
 
@@ -33,12 +36,17 @@ fn object_key(key: &str) -> std::result::Result<ObjectKey, Malformed> {
     ObjectKey::new(key).map_err(|_| Malformed("a key breaks the rules"))
 }
 
+/// Where the rows begin behind the one that the page before ended at.
+fn began<T>(veil: &Veil<T>) -> Option<Vec<u8>> {
+    veil.resume.as_ref().map(|Resume(row)| keys::after_row(row))
+}
+
 const MISPLACED: Malformed = Malformed("it stands in the wrong place");
 
 impl<T> Page<T> {
     fn new(bucket: BucketId, prefix: &str, delimiter: Option<&str>, limit: usize) -> Self {
-        let listing = Listing { rows: Vec::new(), truncated: false };
-        Self { bucket, prefix: prefix.to_owned(), delimiter: delimiter.map(str::to_owned), limit, listing }
+        let listing = Listing { rows: Vec::new(), truncated: false, resume: None };
+        Self { bucket, prefix: prefix.to_owned(), delimiter: delimiter.map(str::to_owned), limit, passed: 0, listing }
     }
 
     /// The range of rows whose keys begin with the prefix; none where there can be nothing to list.
@@ -89,7 +97,7 @@ impl<T> Page<T> {
     fn take_seen<S>(
         &mut self,
         veil: &Veil<S>,
-        key: &str,
+        (place, key): (&[u8], &str),
         read: impl FnOnce() -> std::result::Result<S, Malformed>,
         item: impl FnOnce(S) -> T,
     ) -> std::result::Result<Step, Malformed> {
@@ -98,7 +106,13 @@ impl<T> Page<T> {
         }
         let found = read()?;
         if veil.hides(&found) {
-            return Ok(Step::Next);
+            self.passed += 1;
+            if self.passed < veil.passed_max {
+                return Ok(Step::Next);
+            }
+            self.listing.truncated = true;
+            self.listing.resume = Some(Resume(place.to_vec()));
+            return Ok(Step::Stop);
         }
         self.take(key, || Ok(item(found)))
     }
@@ -139,16 +153,16 @@ impl Catalog {
     }
 
     /// Lists current objects but for those that are hidden: what is rolled up from hidden objects alone is hidden too. A
-    /// page then costs the hidden rows that it passes, too.
+    /// page then costs the hidden rows that it passes, too, and ends where it has passed as many as it may.
     ///
     /// # Errors
     /// As [`Self::list_objects`].
     pub async fn list_objects_behind(&self, veil: Veil<Version>, list: ObjectScan<'_>) -> Result<Listing<Version>> {
         let page = Page::new(list.bucket, list.prefix, list.delimiter, list.limit);
-        let from = list.after.map(|after| page.after(after));
+        let from = began(&veil).or_else(|| list.after.map(|after| page.after(after)));
         let visit = move |page: &mut Page<Version>, place: &[u8], row: &[u8]| {
             let key = keys::split_object(place).ok_or(MISPLACED)?;
-            page.take_seen(&veil, key, || record::version(object_key(key)?, row), |version| version)
+            page.take_seen(&veil, (place, key), || record::version(object_key(key)?, row), |version| version)
         };
         self.fill(Family::Current, from, page, visit).await
     }
@@ -184,6 +198,12 @@ impl Catalog {
             let sequence = self.sequence_of(bucket, &key, name).await?;
             position = sequence.map(|sequence| (key, sequence));
         }
+        if let Some(Resume(row)) = &veil.resume {
+            let passed = keys::split_version(row).and_then(|(key, sequence)| Some((object_key(key).ok()?, sequence)));
+            let passed = passed.ok_or_else(|| CatalogError::damaged(Family::Versions, row, MISPLACED))?;
+            from = Some(keys::versions_of(bucket, &passed.0).0);
+            position = Some(passed);
+        }
         let mut newest = String::new();
         let visit = move |page: &mut Page<(Version, bool)>, place: &[u8], row: &[u8]| {
             let (key, sequence) = keys::split_version(place).ok_or(MISPLACED)?;
@@ -201,7 +221,7 @@ impl Catalog {
                 let version = record::version(object_key(key)?, row)?;
                 if version.sequence == sequence { Ok(version) } else { Err(MISPLACED) }
             };
-            page.take_seen(&veil, key, read, |version| (version, is_newest))
+            page.take_seen(&veil, (place, key), read, |version| (version, is_newest))
         };
         self.fill(Family::Versions, from, page, visit).await
     }
@@ -226,15 +246,16 @@ impl Catalog {
     /// As [`Self::list_uploads`].
     pub async fn list_uploads_behind(&self, veil: Veil<Upload>, list: UploadScan<'_>) -> Result<Listing<Upload>> {
         let page = Page::new(list.bucket, list.prefix, list.delimiter, list.limit);
-        let from = list.after.map(|(after, id)| match (id, ObjectKey::new(after)) {
+        let after = list.after.map(|(after, id)| match (id, ObjectKey::new(after)) {
             (Some(id), Ok(key)) if !page.is_common_prefix(after) => {
                 keys::after_row(&keys::upload(list.bucket, &key, id))
             }
             _ => page.after(after),
         });
+        let from = began(&veil).or(after);
         let visit = move |page: &mut Page<Upload>, place: &[u8], row: &[u8]| {
             let (key, id) = keys::split_upload(place).ok_or(MISPLACED)?;
-            page.take_seen(&veil, key, || record::upload(object_key(key)?, id, row), |upload| upload)
+            page.take_seen(&veil, (place, key), || record::upload(object_key(key)?, id, row), |upload| upload)
         };
         self.fill(Family::Uploads, from, page, visit).await
     }

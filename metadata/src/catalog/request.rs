@@ -284,34 +284,58 @@ pub struct NewPart {
     pub placements: Vec<(BlobId, Vec<Placement>)>,
 }
 
-/// What a listing hides from whoever asks: rows that are passed over as if they were not there.
-pub struct Veil<T>(Option<Hides<T>>);
+/// What a listing hides from whoever asks: rows that are passed over as if they were not there, as many as a page may pass.
+pub struct Veil<T> {
+    hides: Option<Hides<T>>,
+    /// Rows that a page passes over at the most. Then it ends, full or not.
+    pub(crate) passed_max: usize,
+    /// Where the page begins, if one before it ended so.
+    pub(crate) resume: Option<Resume>,
+}
 
 type Hides<T> = Arc<dyn Fn(&T) -> bool + Send + Sync>;
 
+/// Where a listing goes on whose page ended for what it passed over. It names what is hidden, so that it must not be shown
+/// to whoever lists. Only the listing that gave it knows what to make of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume(pub Vec<u8>);
+
 impl<T> Veil<T> {
+    /// Rows that a page passes over at the most, unless something else is said.
+    pub const PASSED_MAX: usize = 20_000;
+
     /// Hides nothing.
-    pub const NONE: Self = Self(None);
+    pub const NONE: Self = Self { hides: None, passed_max: Self::PASSED_MAX, resume: None };
 
     /// Hides what the function says.
     pub fn over(hides: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(hides)))
+        Self { hides: Some(Arc::new(hides)), ..Self::NONE }
+    }
+
+    /// For pages that pass over so many rows at the most.
+    pub fn passing(self, passed_max: usize) -> Self {
+        Self { passed_max, ..self }
+    }
+
+    /// For the page that goes on where one before it ended.
+    pub fn resuming(self, resume: Option<Resume>) -> Self {
+        Self { resume, ..self }
     }
 
     /// Whether something may be hidden.
     pub(crate) fn is_drawn(&self) -> bool {
-        self.0.is_some()
+        self.hides.is_some()
     }
 
     /// Whether this is hidden.
     pub(crate) fn hides(&self, row: &T) -> bool {
-        self.0.as_ref().is_some_and(|hides| hides(row))
+        self.hides.as_ref().is_some_and(|hides| hides(row))
     }
 }
 
 impl<T> Clone for Veil<T> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { hides: self.hides.clone(), passed_max: self.passed_max, resume: self.resume.clone() }
     }
 }
 
@@ -377,6 +401,8 @@ pub struct Listing<T> {
     pub rows: Vec<Row<T>>,
     /// Whether more would follow. Never where nothing was asked for.
     pub truncated: bool,
+    /// Where the next page begins, if this one ended for what it passed over; else behind the last row.
+    pub resume: Option<Resume>,
 }
 
 /// What is left of a version that was removed for good.
@@ -420,6 +446,8 @@ pub struct PastListing {
     /// The key or common prefix behind which the rest follows, where there is a rest. A page may end before it is full,
     /// even without a row, where much lies between its rows that was not current then.
     pub next: Option<String>,
+    /// Where it goes on instead, if it ended for what it passed over.
+    pub resume: Option<Resume>,
 }
 
 /// What a change did.

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use kernel::Versioning;
-use metadata::{Bucket, Family, ObjectScan, Past, Row, VersionScan};
+use kernel::{Version, Versioning};
+use metadata::{Bucket, Family, ObjectScan, Past, Row, Veil, VersionScan};
 
 use crate::lake::{Lake, key, run};
 
@@ -20,6 +20,59 @@ impl Lake {
 
 fn objects(bucket: &Bucket, delimiter: Option<&'static str>, limit: usize) -> ObjectScan<'static> {
     ObjectScan { bucket: bucket.id, prefix: "", delimiter, after: None, limit }
+}
+
+#[test]
+fn a_page_costs_a_bound_whatever_is_hidden() {
+    run(async {
+        let lake = Lake::new().await;
+        let bucket = lake.create("bucket", Versioning::Enabled).await;
+        let passed_max = Veil::<Version>::PASSED_MAX;
+        let (pages, mut at) = (3, None);
+        for index in 0..pages * passed_max {
+            at = Some(lake.put(&bucket, &format!("a/{index:06}"), 1).await.sequence);
+        }
+        lake.put(&bucket, "a/x", 1).await;
+        let at = at.expect("something was written");
+        let hides = || Veil::over(|version: &Version| version.key.as_str() != "a/x");
+        for delimiter in [None, Some("/")] {
+            let scan = objects(&bucket, delimiter, 10);
+            let (mut found, mut resume) = (0, [None, None, None]);
+            for page in 0..=pages {
+                let (visited, _) = lake
+                    .visits(async {
+                        let listing = lake.catalog.list_objects_behind(hides().resuming(resume[0].take()), scan).await;
+                        let listing = listing.expect("a listing");
+                        assert_eq!(listing.truncated, page < pages, "page {page}");
+                        found += listing.rows.len();
+                        resume[0] = listing.resume;
+                    })
+                    .await;
+                assert!(visited <= passed_max, "{visited} rows for a page of objects");
+                let versions = VersionScan { bucket: bucket.id, prefix: "", delimiter, after: None, limit: 10 };
+                let (visited, _) = lake
+                    .visits(async {
+                        let listing = lake.catalog.list_versions_behind(hides().resuming(resume[1].take()), versions);
+                        let listing = listing.await.expect("a listing");
+                        found += listing.rows.len();
+                        resume[1] = listing.resume;
+                    })
+                    .await;
+                assert!(visited <= passed_max + 1, "{visited} rows for a page of versions");
+                let (visited, _) = lake
+                    .visits(async {
+                        let veil = hides().resuming(resume[2].take());
+                        let past = lake.catalog.list_objects_behind_as_of(veil, &bucket, scan, at).await;
+                        let past = past.expect("a past");
+                        assert!(past.next.is_none(), "no hidden key is named");
+                        resume[2] = past.resume;
+                    })
+                    .await;
+                assert!(visited <= 2 * passed_max, "{visited} rows for a page of the past");
+            }
+            assert_eq!(found, 2, "what is not hidden is found behind it");
+        }
+    });
 }
 
 #[test]

@@ -137,9 +137,96 @@ proptest! {
             assert_eq!(rows(found, |(version, _)| named(version)), expected);
             if at != Sequence::ZERO {
                 let past = lake.catalog.list_objects_behind_as_of(veil, &bucket, scan, at).await.expect("a past");
-                let found = Listing { rows: past.rows, truncated: past.next.is_some() };
+                let found = Listing { rows: past.rows, truncated: past.next.is_some(), resume: None };
                 assert_eq!(rows(found, named), expected);
             }
+        });
+    }
+
+    #[test]
+    fn pages_that_pass_few_hidden_rows_are_joined_to_the_whole(
+        keys in keys(), hidden: u32, prefix in prefix(), delimiter in delimiter(), after in after(), limit in 1..9_usize,
+        passed_max in 1..4_usize,
+    ) {
+        run(async {
+            let lake = Lake::new().await;
+            let bucket = lake.create("bucket", Versioning::Enabled).await;
+            let (mut current, mut all, mut veiled, mut at) = (Vec::new(), Vec::new(), BTreeSet::new(), Sequence::ZERO);
+            for (index, text) in keys.iter().enumerate() {
+                let [below, above] = [lake.put(&bucket, text, 1).await, lake.put(&bucket, text, 2).await];
+                at = above.sequence;
+                for (round, version) in [(1, above), (0, below)] {
+                    if hidden >> ((2 * index + round) % 32) & 1 == 1 {
+                        veiled.insert(version.id);
+                        continue;
+                    }
+                    all.push((version.key.to_string(), (version.id, round == 1)));
+                    if round == 1 {
+                        current.push(named(version));
+                    }
+                }
+            }
+            let veil = Veil::over(move |version: &Version| veiled.contains(&version.id)).passing(passed_max);
+            let scan = ObjectScan { bucket: bucket.id, prefix, delimiter, after, limit };
+            let whole = page(&current, prefix, present(delimiter), after, usize::MAX).0;
+            let mut goes_on = (after.map(str::to_owned), None);
+            let mut joined = Vec::new();
+            loop {
+                let scan = ObjectScan { after: goes_on.0.as_deref(), ..scan };
+                let veil = veil.clone().resuming(goes_on.1.take());
+                let listing = lake.catalog.list_objects_behind(veil, scan).await.expect("a listing");
+                goes_on.1.clone_from(&listing.resume);
+                let (found, truncated) = rows(listing, named);
+                assert!(found.len() == limit || !truncated || goes_on.1.is_some(), "a page ends early for a reason");
+                goes_on.0 = found.last().map(|(text, _)| text.clone()).or(goes_on.0);
+                joined.extend(found);
+                if !truncated {
+                    break;
+                }
+            }
+            assert_eq!(joined, whole);
+
+            let scan = VersionScan { bucket: bucket.id, prefix, delimiter, after: after.map(|after| (after, None)), limit };
+            let mut goes_on = (after.map(|after| (after.to_owned(), None)), None);
+            let mut joined = Vec::new();
+            loop {
+                let after = goes_on.0.as_ref().map(|(key, name)| (key.as_str(), *name));
+                let veil = veil.clone().resuming(goes_on.1.take());
+                let listing = lake.catalog.list_versions_behind(veil, VersionScan { after, ..scan }).await;
+                let listing = listing.expect("a listing");
+                goes_on.1.clone_from(&listing.resume);
+                let (found, truncated) =
+                    rows(listing, |(version, latest): (Version, bool)| (version.key.to_string(), (version.id, latest)));
+                let last = |(text, item): &ModelRow<(VersionId, bool)>| {
+                    (text.clone(), item.map(|(id, _)| VersionName::Id(id)))
+                };
+                goes_on.0 = found.last().map(last).or(goes_on.0);
+                joined.extend(found);
+                if !truncated {
+                    break;
+                }
+            }
+            assert_eq!(joined, page(&all, prefix, present(delimiter), after, usize::MAX).0, "versions");
+
+            if at == Sequence::ZERO {
+                return;
+            }
+            let scan = ObjectScan { bucket: bucket.id, prefix, delimiter, after, limit };
+            let mut goes_on = (after.map(str::to_owned), None);
+            let mut joined = Vec::new();
+            loop {
+                let scan = ObjectScan { after: goes_on.0.as_deref(), ..scan };
+                let veil = veil.clone().resuming(goes_on.1.take());
+                let past = lake.catalog.list_objects_behind_as_of(veil, &bucket, scan, at).await.expect("a past");
+                let truncated = past.next.is_some() || past.resume.is_some();
+                goes_on = (past.next, past.resume.clone());
+                let listing = Listing { rows: past.rows, truncated, resume: past.resume };
+                joined.extend(rows(listing, named).0);
+                if !truncated {
+                    break;
+                }
+            }
+            assert_eq!(joined, whole, "the past");
         });
     }
 
@@ -265,7 +352,7 @@ fn a_null_version_is_a_place_to_go_on_from() {
         assert_eq!(behind_newer.rows, [Row::Item((null, false))]);
         let behind_null =
             lake.catalog.list_versions(scan(Some(("k", Some(VersionName::Null))))).await.expect("a listing");
-        assert_eq!(behind_null, Listing { rows: Vec::new(), truncated: false });
+        assert_eq!(behind_null, Listing { rows: Vec::new(), truncated: false, resume: None });
     });
 }
 

@@ -177,6 +177,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     number("objects.body_bytes_max", "5368709120", 1..=5 * GIB, "The largest body of one request."),
     number("objects.part_bytes_min", "5242880", 1..=5 * GIB, "The smallest part of an upload, the last one excepted."),
+    number(
+        "objects.hidden_rows_max",
+        "20000",
+        1..=1_000_000,
+        "Rows that a page of a listing passes over, because they are hidden from the caller by embargoes, before it ends early.",
+    ),
     setting(
         "trusted_time",
         "guarded",

@@ -41,7 +41,7 @@ fn listed(key: &str) -> Entry<ListedObject> {
 }
 
 fn page(entries: Vec<Entry<ListedObject>>, truncated: bool) -> Page<ListedObject> {
-    Page { entries, truncated }
+    Page { entries, truncated, place: None }
 }
 
 #[test]

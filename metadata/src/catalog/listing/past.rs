@@ -16,14 +16,11 @@ use kernel::{ObjectKey, Sequence, Version};
 use super::{MISPLACED, Page, object_key};
 use crate::catalog::error::NoPast;
 use crate::catalog::past::GRAVES_OF_KEY_MAX;
-use crate::catalog::request::{Bucket, Grave, ObjectScan, PastListing, Row, Veil};
+use crate::catalog::request::{Bucket, Grave, ObjectScan, PastListing, Resume, Row, Veil};
 use crate::catalog::{Catalog, CatalogError, Result};
 use crate::key_value::{Family, Step, gather};
 use crate::keys;
 use crate::record::{self, Malformed};
-
-/// Rows of a family that a round visits before it ends at the next key, and a page before it ends at the next round.
-const VISITED_MAX: usize = 20_000;
 
 /// What was the newest version of a key.
 enum Stood {
@@ -94,7 +91,7 @@ impl Walk {
     fn comes_to(&mut self, key: &str, sequence: Sequence) -> std::result::Result<Option<Step>, Malformed> {
         self.visited += 1;
         if self.key != key {
-            let is_enough = self.objects > self.page.limit || self.visited > VISITED_MAX;
+            let is_enough = self.objects > self.page.limit || self.visited > self.veil.passed_max;
             if is_enough && !self.key.is_empty() {
                 let passed = std::mem::take(&mut self.key);
                 self.end = Some((keys::start_of(self.page.bucket, key), passed));
@@ -204,14 +201,14 @@ impl Walk {
 struct Rounds {
     page: Page<Version>,
     veil: Veil<Version>,
-    /// Whether anything was hidden: then the page does not end before it is full, because it would have to name the key
-    /// behind which the rest follows.
+    /// Whether anything was hidden: then a page that ends before it is full does not name the key behind which the rest
+    /// follows.
     has_hidden: bool,
     /// Where the next round begins; none where nothing follows.
     from: Option<Vec<u8>>,
     visited: usize,
     /// The key or common prefix behind which a listing would go on as the next round does.
-    resume: Option<String>,
+    behind: Option<String>,
     removed: Option<ObjectKey>,
 }
 
@@ -244,8 +241,10 @@ impl Rounds {
             }
         }
         if let Some((end, passed)) = walk.end {
-            self.resume = self.name_behind(&passed).or_else(|| self.last_name()).or_else(|| self.resume.take());
-            self.from = Some(end);
+            self.behind = self.name_behind(&passed).or_else(|| self.last_name()).or_else(|| self.behind.take());
+            let listed = self.page.rolled_up(&passed).filter(|_| self.is_listed(&passed));
+            // The rest of what the last row stands for is not looked at: another page would list it once more.
+            self.from = Some(listed.map_or_else(|| end.clone(), |common| end.clone().max(self.page.behind(common))));
         }
         Ok(())
     }
@@ -266,7 +265,7 @@ impl Rounds {
     }
 
     fn is_done(&self) -> bool {
-        let is_enough = self.visited > VISITED_MAX && self.resume.is_some() && !self.has_hidden;
+        let is_enough = self.visited > self.veil.passed_max && (self.behind.is_some() || self.has_hidden);
         self.page.listing.truncated || self.removed.is_some() || self.from.is_none() || is_enough
     }
 
@@ -278,8 +277,12 @@ impl Rounds {
     }
 
     fn listing(self) -> PastListing {
-        let next = if self.page.listing.truncated { self.last_name() } else { self.from.and(self.resume) };
-        PastListing { rows: self.page.listing.rows, next }
+        let (next, resume) = match self.from {
+            _ if self.page.listing.truncated => (self.last_name(), None),
+            Some(from) if self.has_hidden => (None, Some(Resume(from))),
+            from => (from.and(self.behind), None),
+        };
+        PastListing { rows: self.page.listing.rows, next, resume }
     }
 }
 
@@ -306,11 +309,12 @@ impl Catalog {
     ) -> Result<PastListing> {
         self.check_past(bucket, at)?;
         let page = Page::new(bucket.id, list.prefix, list.delimiter, list.limit);
-        let after = list.after.map(|after| page.after(after));
+        let resume = veil.resume.clone().map(|Resume(from)| from);
+        let after = resume.or_else(|| list.after.map(|after| page.after(after)));
         let range = page.range();
         let from = range.as_ref().map(|(first, _)| after.map_or(first.clone(), |after| after.max(first.clone())));
         let until = range.map(|(_, until)| until).unwrap_or_default();
-        let mut rounds = Rounds { page, veil, has_hidden: false, from, visited: 0, resume: None, removed: None };
+        let mut rounds = Rounds { page, veil, has_hidden: false, from, visited: 0, behind: None, removed: None };
         while !rounds.is_done() {
             let Some(from) = rounds.from.take() else { break };
             let walk = self.round(&rounds, at, (from, until.clone())).await?;
