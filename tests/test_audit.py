@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import secrets
+import subprocess
 import threading
 import time
 
@@ -330,6 +332,67 @@ def test_commands_show_follow_and_verify(audited, nobody, tmp_path):
     made_anew = f"{told['until']['number']}:{'ab' * 32}"
     done = admin.run(tmp_path, "audit", "verify", "--from", made_anew, environment=environment)
     assert done.returncode == 1 and "entry" in done.stderr, done
+
+
+def test_follow_goes_on_with_what_comes(audited, tmp_path):
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | admin.variables(audited)
+    command = [lakes.binary(), "audit", "tail", "-n", "1", "--follow", "--output", "json"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as following:
+        try:
+            first = json.loads(following.stdout.readline())
+            for number in range(2):
+                audited.client().create_bucket(Bucket=f"followed-{number}")
+                line = json.loads(following.stdout.readline())
+                assert line["entry"]["bucket"] == f"followed-{number}", line
+                assert line["number"] == first["number"] + number + 1 and line["hash"] == hash_of(line)
+        finally:
+            following.terminate()
+
+
+def test_providers_and_embargoes_leave_their_entries(audited):
+    iam, s3, bucket = audited.client("iam"), audited.client(), "embargoed"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="a", Body=b"a")
+    arn = "arn:aws:iam::000000000000:oidc-provider/idp.example"
+    named = {"OpenIDConnectProviderArn": arn}
+    of_object = [("key", "a")]
+    until, reason = "2040-01-01T00:00:00Z", "the paper is out"
+    put = lambda path, document, query=(): admin.ask(audited, "PUT", path, document, query=query)
+    lift = lambda: admin.ask(audited, "POST", f"/embargoes/{bucket}/lift", {"reason": reason}, query=of_object)
+    for action, resource, operation in [
+        (
+            "iam:CreateOpenIDConnectProvider",
+            arn,
+            lambda: iam.create_open_id_connect_provider(Url="https://idp.example", ClientIDList=["one"]),
+        ),
+        (
+            "iam:AddClientIDToOpenIDConnectProvider",
+            arn,
+            lambda: iam.add_client_id_to_open_id_connect_provider(**named, ClientID="two"),
+        ),
+        (
+            "iam:TagOpenIDConnectProvider",
+            arn,
+            lambda: iam.tag_open_id_connect_provider(**named, Tags=[{"Key": "k", "Value": "v"}]),
+        ),
+        (
+            "iam:RemoveClientIDFromOpenIDConnectProvider",
+            arn,
+            lambda: iam.remove_client_id_from_open_id_connect_provider(**named, ClientID="one"),
+        ),
+        ("iam:DeleteOpenIDConnectProvider", arn, lambda: iam.delete_open_id_connect_provider(**named)),
+        ("lake:PutBucketEmbargo", bucket, lambda: put(f"/buckets/{bucket}/embargo", {"listing": "key-only"})),
+        ("lake:SetEmbargo", bucket, lambda: put(f"/embargoes/{bucket}", {"until": until}, of_object)),
+        ("lake:LiftEmbargo", bucket, lift),
+    ]:
+        before = head(audited)
+        operation()
+        entries = since(audited, before)
+        assert len(entries) == 1 and action in entries[0]["actions"], (action, entries)
+        [entry] = entries
+        assert (entry["kind"], entry["outcome"], entry["who"]) == ("change", "done", "root"), entry
+        assert resource in (entry.get("bucket"), entry.get("identity")), entry
+        assert entry.get("reason") == (reason if action == "lake:LiftEmbargo" else None), entry
 
 
 def test_no_secret_stands_in_the_audit(audited):

@@ -80,7 +80,7 @@ fn open(directory: &Path) -> Arc<RocksMap> {
 /// An entry of the audit as a refusal leaves it.
 fn entry(number: u64) -> Batch {
     let text = format!("{number:020}{}", "e".repeat(400));
-    Batch { expectations: Vec::new(), edits: vec![Edit::Chain(text.into())] }
+    Batch { expectations: Vec::new(), edits: vec![Edit::chain(text.into())] }
 }
 
 /// Commits the batches `from..until` from `writers` tasks, each waiting for its answer before the next.

@@ -55,8 +55,9 @@ pub enum AuditCommand {
     Query(QueryFlags),
     /// Verifies that no entry was changed, taken out or slipped in: in the lake, or in lines that were exported.
     ///
-    /// Prints the place it came to. Who notes that place elsewhere and gives it as `--from` next time also finds out that
-    /// the end of the chain was cut off, or all of it made anew.
+    /// In the lake entries are held against its key as well: who has not got the vault's master key makes none. Lines in a
+    /// file are held against their hashes alone. Prints the place it came to: who notes it elsewhere and gives it as `--from`
+    /// next time also finds out that the end of the chain was cut off, or that what is in the file was made anew.
     #[command(after_help = "Examples:
   twinlake audit verify
   twinlake audit verify --from 4711:…      # the place that was printed last time

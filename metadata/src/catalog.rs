@@ -32,11 +32,12 @@ mod unlinked;
 mod uploads;
 mod versions;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use kernel::{Entropy, Sequence, Timestamp};
 
+use crate::chain::ChainKey;
 use crate::key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError};
 use crate::keys;
 use crate::witness::Watched;
@@ -71,6 +72,8 @@ pub struct Catalog {
     /// The change from which on removed versions leave graves.
     graves_since: Sequence,
     times: KnownTimes,
+    /// What entries of the chain are authenticated with.
+    chain_key: Arc<OnceLock<Arc<ChainKey>>>,
 }
 
 impl Catalog {
@@ -85,9 +88,10 @@ impl Catalog {
             None => make_lake(&*map, entropy, now).await?,
         };
         let graves_since = past::graves_since(&*map).await?;
-        let map = Arc::new(Watched(map));
+        let chain_key = Arc::default();
+        let map = Arc::new(Watched::new(map, Arc::clone(&chain_key)));
         let (cache, locks, times) = (BucketCache::default(), Locks::new(), KnownTimes::default());
-        Ok(Self { map, deployment, cache, locks, graves_since, times })
+        Ok(Self { map, deployment, cache, locks, graves_since, times, chain_key })
     }
 
     /// The random id that tells this lake from every other.

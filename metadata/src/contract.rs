@@ -365,7 +365,7 @@ async fn a_row_that_is_no_number_fails_its_batch_alone(map: &dyn KeyValue) {
 }
 
 async fn entries_form_one_chain(map: &dyn KeyValue) {
-    let said = |text: &'static str| Edit::Chain(Bytes::from_static(text.as_bytes()));
+    let said = |text: &'static str| Edit::chain(Bytes::from_static(text.as_bytes()));
     let many = (0..20).map(|_| apply(map, [said("one of many"), said("and its second")]));
     let sequences = join_all(many).await;
     let refused = Batch {
@@ -379,7 +379,7 @@ async fn entries_form_one_chain(map: &dyn KeyValue) {
     let mut before = ChainPlace::default();
     for (key, row) in &rows {
         let entry = ChainEntry::read(key, row).expect("an entry");
-        entry.check(&before).expect("linked");
+        entry.check(&before, None).expect("linked");
         assert_ne!(entry.entry, "never");
         assert!(entry.entry == "last" || sequences.contains(&entry.sequence));
         before = entry.place(&before);

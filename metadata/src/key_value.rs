@@ -12,6 +12,8 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use kernel::Sequence;
 
+use crate::chain::ChainKey;
+
 /// A part of the map with an order and a tuning of its own.
 ///
 /// What each holds stands in `docs/format.md`; the bytes of its keys are built in `keys.rs` and nowhere else.
@@ -177,7 +179,19 @@ pub enum Edit {
     },
     /// Appends an entry to the chain in [`Family::Audit`]. It gets its number and its hash when the batch commits, so it is
     /// never in conflict with another. Where the chain's head is none, the batch fails as [`KeyValueError::Damaged`].
-    Chain(Bytes),
+    Chain {
+        /// What it says.
+        entry: Bytes,
+        /// What it is authenticated with. The catalogue sees to that.
+        key: Option<Arc<ChainKey>>,
+    },
+}
+
+impl Edit {
+    /// Appends an entry to the chain.
+    pub fn chain(entry: Bytes) -> Self {
+        Self::Chain { entry, key: None }
+    }
 }
 
 /// What a batch expects of the map when its turn comes.
@@ -219,7 +233,7 @@ impl Batch {
             Edit::DeleteRange(_, from, until) => from.len() + until.len(),
             Edit::Add(_, key, _) => key.len() + 8,
             Edit::PutStamped { key, value, .. } => key.bytes.len() + value.bytes.len(),
-            Edit::Chain(entry) => entry.len(),
+            Edit::Chain { entry, .. } => entry.len(),
         };
         self.edits.iter().map(edit_bytes).sum()
     }

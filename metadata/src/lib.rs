@@ -20,6 +20,6 @@ pub use catalog::{
     NewAnnotation, NewBucket, NewPart, NewVersion, NoPast, ObjectScan, Past, PastListing, Replaced, Resume, Row,
     Turning, Unlinked, Upload, UploadScan, Veil, VersionScan, What,
 };
-pub use chain::{ChainEntry, ChainFault, ChainHash, ChainPlace};
+pub use chain::{ChainEntry, ChainFault, ChainHash, ChainKey, ChainPlace};
 pub use key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError, Stamped, Step, Visit, gather};
 pub use witness::{ChangedRow, Witness, witnessed};

@@ -84,9 +84,9 @@ impl Rows {
                 let replaced = self.set(family, key.clone(), Some(Bytes::copy_from_slice(&sum.to_be_bytes())));
                 undo.push((family, key, replaced));
             }
-            Edit::Chain(entry) => {
+            Edit::Chain { entry, key } => {
                 let head = self.family(Family::Audit).get(chain::HEAD).map(|row| &row[..]);
-                for (key, row) in chain::link(head, sequence, entry)? {
+                for (key, row) in chain::link(head, sequence, (entry, key.as_deref()))? {
                     let replaced = self.set(Family::Audit, key.clone(), Some(row));
                     undo.push((Family::Audit, key, replaced));
                 }

@@ -4,7 +4,7 @@
 //! operation, is shown to the witness, and what the witness says goes into the same batch. So a change and its entry in
 //! the chain take effect together or not at all, and an operation cannot forget its entry.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use kernel::Sequence;
 
 use crate::catalog::DocumentKind;
-use crate::chain::{ChainHash, sha256};
+use crate::chain::{ChainHash, ChainKey, sha256};
 use crate::key_value::{Batch, Edit, Expectation, Family, KeyValue, KeyValueError, Visit};
 
 /// Somebody who watches.
@@ -82,12 +82,21 @@ fn row_name(family: Family, key: &[u8]) -> Option<String> {
     }
 }
 
-/// A map that shows every batch to whoever watches.
-pub(crate) struct Watched(pub(crate) Arc<dyn KeyValue>);
+/// A map that shows every batch to whoever watches, and gives entries the key they are authenticated with.
+pub(crate) struct Watched {
+    map: Arc<dyn KeyValue>,
+    key: Arc<OnceLock<Arc<ChainKey>>>,
+}
+
+impl Watched {
+    pub(crate) fn new(map: Arc<dyn KeyValue>, key: Arc<OnceLock<Arc<ChainKey>>>) -> Self {
+        Self { map, key }
+    }
+}
 
 impl KeyValue for Watched {
     fn get(&self, keys: Vec<(Family, Vec<u8>)>) -> BoxFuture<'_, Result<Vec<Option<Bytes>>, KeyValueError>> {
-        self.0.get(keys)
+        self.map.get(keys)
     }
 
     fn scan(
@@ -97,14 +106,20 @@ impl KeyValue for Watched {
         until: Vec<u8>,
         visit: Visit,
     ) -> BoxFuture<'_, Result<(), KeyValueError>> {
-        self.0.scan(family, from, until, visit)
+        self.map.scan(family, from, until, visit)
     }
 
     fn apply(&self, mut batch: Batch) -> BoxFuture<'_, Result<Sequence, KeyValueError>> {
         let said = WITNESS.try_with(|witness| Some((witness.entry(&batch)?, Arc::clone(witness)))).ok().flatten();
-        let Some((entry, witness)) = said else { return self.0.apply(batch) };
-        batch.edits.push(Edit::Chain(entry));
-        let applied = self.0.apply(batch);
+        let (entry, witness) = said.unzip();
+        batch.edits.extend(entry.map(Edit::chain));
+        for edit in &mut batch.edits {
+            if let Edit::Chain { key, .. } = edit {
+                *key = self.key.get().cloned();
+            }
+        }
+        let applied = self.map.apply(batch);
+        let Some(witness) = witness else { return applied };
         async move {
             let sequence = applied.await?;
             witness.kept();
@@ -114,6 +129,6 @@ impl KeyValue for Watched {
     }
 
     fn durable(&self) -> Sequence {
-        self.0.durable()
+        self.map.durable()
     }
 }

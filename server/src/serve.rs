@@ -56,6 +56,9 @@ pub(crate) enum ServeError {
     /// What was known of the time.
     #[error("what the lake knew of the time cannot be read")]
     Time(#[source] engine::Error),
+    /// What vouches for the audit.
+    #[error("the key of the audit cannot be opened")]
+    Audit(#[source] engine::Error),
     /// Users, keys and the like.
     #[error("the lake's users and keys cannot be read")]
     Identities(#[source] engine::Error),
@@ -188,6 +191,7 @@ impl Lake {
             settings: settings.engine,
         });
         engine.recall_time().await.map_err(ServeError::Time)?;
+        engine.open_audit().await.map_err(ServeError::Audit)?;
         engine.open_identities(&owner).await.map_err(ServeError::Identities)?;
         let (stop, stopped) = watch::channel(false);
         let sweep = Sweep::new(Arc::clone(&engine), settings.sweep);

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use engine::{AuditFilter, AuditOutcome, CreateBucket, Ending, Engine};
+use engine::{AuditFilter, AuditOutcome, AuditSettings, AuditTrim, Background, CreateBucket, Ending, Engine, Progress};
 use fixtures::seeded::Seeded;
 use futures::FutureExt;
 use kernel::{BucketName, Caller};
@@ -13,6 +14,7 @@ use sim::world::{Racer, World, race, settle};
 const SEEDS: u64 = 40;
 const ROUNDS: u64 = 12;
 const AT_ONCE: u64 = 6;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn ending(request_id: &str, outcome: AuditOutcome) -> Ending<'_> {
     let code = (outcome == AuditOutcome::Refused).then_some("AccessDenied");
@@ -101,4 +103,30 @@ fn a_change_and_its_entry_survive_a_power_cut_together_or_not_at_all() {
         answered += acknowledged.iter().map(BTreeSet::len).sum::<usize>();
     }
     assert!(cut_off > 100 && answered > 100, "{cut_off} were cut off, {answered} answered");
+}
+
+/// What is too old is trimmed, and what is left is whole: by a key, too.
+#[test]
+fn entries_stay_as_many_days_as_they_are_kept() {
+    let world = World::new(1, |map| map);
+    settle(world.engine.open_audit()).expect("a key");
+    let kept = DAY * AuditSettings::DEFAULT.keep_days;
+    let mut audit = AuditTrim::new(Arc::clone(&world.engine));
+    let mut step = || while settle(audit.step()).expect("it goes on") == Progress::Worked {};
+    let make = |name: &str| settle(request(Arc::clone(&world.engine), name.to_owned(), false)).expect("made");
+    make("old");
+    make("old-too");
+    world.advance(DAY * 10);
+    make("young");
+    world.advance(kept - DAY * 10);
+    step();
+    assert_eq!(entries(&world).len(), 3, "nothing is a day overdue");
+    world.advance(DAY + Duration::from_secs(1));
+    step();
+    let left = entries(&world);
+    let named: Vec<_> = left.iter().map(|entry| field(entry, "bucket")).collect();
+    assert_eq!(named, [Some("young".to_owned()), None], "{left:?}");
+    assert!(left[1].contains(r#""kind":"trim""#) && left[1].contains(r#""count":2"#), "{left:?}");
+    make("next");
+    assert_eq!(entries(&world).len(), 3);
 }

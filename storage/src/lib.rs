@@ -29,7 +29,7 @@ pub use error::{Damage, Result, SiteError, StorageError, VaultError};
 pub use header::Hint;
 pub use lease::Lease;
 pub use meters::StorageMeters;
-pub use secret::{SessionKey, secret_text};
+pub use secret::{SessionKey, audit_key, secret_text};
 pub use site::local::{LocalMeters, LocalSettings, LocalSite};
 pub use site::memory::MemorySite;
 pub use site::remote::ObjectStoreSite;

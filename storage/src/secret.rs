@@ -17,6 +17,7 @@ const SECRET_BYTES: usize = 30;
 const NONCE_BYTES: usize = 12;
 const SECRET_FORMAT: &[u8] = b"twinlake/secret/01";
 const SESSION_FORMAT: &[u8] = b"twinlake/session/01";
+const AUDIT_FORMAT: &[u8] = b"twinlake/audit/01";
 const SEALED_FORMAT: &[u8] = b"twinlake/sealed/01";
 
 impl BlobStore {
@@ -51,6 +52,13 @@ fn text(tag: &hmac::Tag) -> Zeroizing<String> {
 /// The secret text of a data key: 40 characters.
 pub fn secret_text(key: &DataKey) -> Zeroizing<String> {
     text(&derived(key.expose(), SECRET_FORMAT, &[]))
+}
+
+/// The key that entries of the audit are authenticated with, of a data key.
+pub fn audit_key(key: &DataKey) -> Zeroizing<[u8; 32]> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    bytes.copy_from_slice(derived(key.expose(), AUDIT_FORMAT, &[]).as_ref());
+    bytes
 }
 
 /// Makes the secrets of sessions and seals what they carry. Nothing is stored of a session: whoever shows a sealed text

@@ -1,8 +1,9 @@
 //! The chain as people and programs read it: line by line, page by page, and verified.
 
 use kernel::Caller;
-use metadata::{ChainEntry, ChainPlace};
+use metadata::{ChainEntry, ChainKey, ChainPlace, DocumentKind};
 use policy::Action;
+use storage::audit_key;
 
 use super::entry::{AuditEntry, AuditKind, AuditOutcome, hex};
 use crate::identity::unhex;
@@ -96,7 +97,7 @@ impl AuditPlace {
 }
 
 fn line(entry: &ChainEntry) -> AuditLine {
-    let ChainEntry { number, sequence, before, hash, entry } = entry;
+    let ChainEntry { number, sequence, before, hash, entry, mac: _ } = entry;
     let (before, hash, entry) = (hex(before), hex(hash), String::from_utf8_lossy(entry));
     let json =
         format!(r#"{{"before":"{before}","entry":{entry},"hash":"{hash}","number":{number},"sequence":"{sequence}"}}"#);
@@ -139,6 +140,16 @@ impl AuditFilter {
 }
 
 impl Engine {
+    /// Opens the key that entries are authenticated with, or makes it: before anything is asked of the lake.
+    ///
+    /// # Errors
+    /// `Unavailable` where the key vault refuses, `Corrupt`.
+    pub async fn open_audit(&self) -> Result<()> {
+        let key = self.lake_key(DocumentKind::AUDIT_KEY, "the key of the audit").await?;
+        self.catalog.authenticate_audit(ChainKey::new(&audit_key(&key)));
+        Ok(())
+    }
+
     /// Entries behind the one of the number `after` that fit, at most `limit`.
     ///
     /// # Errors

@@ -52,6 +52,10 @@ impl Background for AuditTrim {
 impl Engine {
     /// Trims what is too old or too much; whether anything was. A chain that is not whole is left as it is: it is evidence.
     async fn trim_audit(&self) -> Result<bool> {
+        if let Some(fault) = self.catalog.verify_audit(None, 0).await?.fault {
+            tracing::error!(%fault, "the audit is not whole, and is not trimmed");
+            return Ok(false);
+        }
         let (anchor, head) = self.catalog.audit_ends().await?;
         let entries = self.catalog.audit(anchor.number, TRIMMED_MAX).await?;
         let settings = self.audit.settings;
@@ -71,7 +75,7 @@ impl Engine {
             if !(is_old || is_much) || entry.number >= head.number {
                 break;
             }
-            if let Err(fault) = entry.check(&to) {
+            if let Err(fault) = self.catalog.check_audit(entry, &to) {
                 tracing::error!(%fault, "the audit is not whole, and is not trimmed");
                 return Ok(false);
             }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use kernel::{AccountId, AuthMethod, Narrowing, Principal, PrincipalKind, Timestamp};
 use metadata::{DocumentEdit, DocumentKind};
 use serde::{Deserialize, Serialize};
-use storage::{SessionKey, secret_text};
+use storage::{DataKey, SessionKey, secret_text};
 use zeroize::Zeroizing;
 
 use super::accounts::hex;
@@ -20,7 +20,8 @@ use crate::{Engine, Error, Result};
 
 /// What access keys of sessions begin with.
 const SESSION_PREFIX: &str = "ASIA";
-const SESSION_KEY_NAME: &str = "current";
+/// What documents of keys of the lake's own are called.
+const KEY_NAME: &str = "current";
 
 /// Why somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +54,7 @@ pub struct Outside {
     pub method: AuthMethod,
 }
 
-/// The key that sessions are made from, as it is stored.
+/// A key of the lake's own, as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredKey {
     master: String,
@@ -123,29 +124,26 @@ impl Engine {
 
     /// Opens the key that sessions are made from, or makes it.
     pub(super) async fn open_session_key(&self) -> Result<()> {
-        let kind = DocumentKind::SESSION_KEY;
-        let stored = self.catalog.documents(kind).await?.into_iter().find(|(name, _)| name == SESSION_KEY_NAME);
-        let key = match stored {
-            Some((_, bytes)) => {
-                let damaged =
-                    || Error::Corrupt { what: "the key of sessions".to_owned(), source: "it cannot be read".into() };
-                let stored: StoredKey = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
-                let wrapped = wrapped_key(&stored.master, &stored.wrapped).ok_or_else(damaged)?;
-                self.blobs.open_secret_key(&wrapped).map_err(vault_refused)?
-            }
-            None => {
-                let (key, wrapped) = self.blobs.new_secret_key().map_err(vault_refused)?;
-                let stored = StoredKey { master: wrapped.master.to_string(), wrapped: hex(&wrapped.wrapped) };
-                let bytes = serde_json::to_vec(&stored).map_err(|_| Error::Bug("a key that is no JSON"))?;
-                let now = Some(Bytes::from(bytes));
-                let edit = DocumentEdit { kind, name: SESSION_KEY_NAME.to_owned(), was: None, now };
-                self.catalog.change_documents(&[edit]).await?;
-                key
-            }
-        };
+        let key = self.lake_key(DocumentKind::SESSION_KEY, "the key of sessions").await?;
         // Set once: the lake is not open before.
         let _ = self.identities.session_key.set(SessionKey::new(key));
         Ok(())
+    }
+
+    /// Opens a key of the lake's own, which is stored wrapped by the vault, or makes it.
+    pub(crate) async fn lake_key(&self, kind: DocumentKind, what: &'static str) -> Result<DataKey> {
+        let Some(bytes) = self.catalog.document(kind, KEY_NAME).await? else {
+            let (key, wrapped) = self.blobs.new_secret_key().map_err(vault_refused)?;
+            let stored = StoredKey { master: wrapped.master.to_string(), wrapped: hex(&wrapped.wrapped) };
+            let bytes = serde_json::to_vec(&stored).map_err(|_| Error::Bug("a key that is no JSON"))?;
+            let edit = DocumentEdit { kind, name: KEY_NAME.to_owned(), was: None, now: Some(Bytes::from(bytes)) };
+            self.catalog.change_documents(&[edit]).await?;
+            return Ok(key);
+        };
+        let damaged = || Error::Corrupt { what: what.to_owned(), source: "it cannot be read".into() };
+        let stored: StoredKey = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
+        let wrapped = wrapped_key(&stored.master, &stored.wrapped).ok_or_else(damaged)?;
+        self.blobs.open_secret_key(&wrapped).map_err(vault_refused)
     }
 }
 

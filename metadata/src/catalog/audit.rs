@@ -1,10 +1,12 @@
 //! The chain of what was done by administrators, and of what was refused: appended to, read, verified and trimmed.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use kernel::Sequence;
 
 use super::{Catalog, CatalogError, Result};
-use crate::chain::{self, ChainEntry, ChainFault, ChainPlace};
+use crate::chain::{self, ChainEntry, ChainFault, ChainKey, ChainPlace};
 use crate::key_value::{Batch, Edit, Expectation, Family, KeyValueError, Step, gather};
 
 /// How much of a chain was verified.
@@ -19,12 +21,29 @@ pub struct ChainVerified {
 }
 
 impl Catalog {
+    /// From now on entries are authenticated with a key, and what is read must have been. The first key stays.
+    pub fn authenticate_audit(&self, key: ChainKey) {
+        let _ = self.chain_key.set(Arc::new(key));
+    }
+
+    fn chain_key(&self) -> Option<&ChainKey> {
+        self.chain_key.get().map(|key| &**key)
+    }
+
+    /// Whether an entry is what was written, behind `before`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_audit(&self, entry: &ChainEntry, before: &ChainPlace) -> std::result::Result<(), ChainFault> {
+        entry.check(before, self.chain_key())
+    }
+
     /// Appends an entry to the chain. Entries of the same moment are written together.
     ///
     /// # Errors
     /// [`CatalogError::Map`].
     pub async fn append_audit(&self, entry: Bytes) -> Result<Sequence> {
-        let batch = Batch { expectations: Vec::new(), edits: vec![Edit::Chain(entry)] };
+        let batch = Batch { expectations: Vec::new(), edits: vec![Edit::chain(entry)] };
         Ok(self.map.apply(batch).await?)
     }
 
@@ -33,8 +52,15 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Damaged`], [`CatalogError::Map`].
     pub async fn audit_ends(&self) -> Result<(ChainPlace, ChainPlace)> {
+        let ((anchor, _), head) = self.read_audit_ends().await?;
+        Ok((anchor, head))
+    }
+
+    /// The last entry that was trimmed, whether this lake says so, and the last there is.
+    async fn read_audit_ends(&self) -> Result<((ChainPlace, bool), ChainPlace)> {
         let [anchor, head] = self.get([chain::ANCHOR, chain::HEAD].map(|key| (Family::Audit, key.to_vec()))).await?;
-        Ok((place("anchor", anchor.as_deref())?, place("head", head.as_deref())?))
+        let anchor = ChainPlace::read_anchor(anchor.as_deref(), self.chain_key()).ok_or_else(|| damaged("anchor"))?;
+        Ok((anchor, ChainPlace::read(head.as_deref()).ok_or_else(|| damaged("head"))?))
     }
 
     /// Entries behind the one of the number `after`, `limit` at the most. A row that is no entry ends them: it is for
@@ -73,12 +99,16 @@ impl Catalog {
     }
 
     async fn verify_audit_once(&self, from: Option<ChainPlace>, limit: usize) -> Result<ChainVerified> {
-        let (anchor, head) = self.audit_ends().await?;
+        let ((anchor, is_vouched), head) = self.read_audit_ends().await?;
+        if !is_vouched {
+            let fault = Some(ChainFault::Anchor(anchor.number));
+            return Ok(ChainVerified { until: ChainPlace::default(), fault, is_end: false });
+        }
         let mut until = from.filter(|from| from.number >= anchor.number).unwrap_or(anchor);
         let entries = self.audit(until.number, limit).await?;
         let read = entries.len();
         for entry in entries {
-            if let Err(fault) = entry.check(&until) {
+            if let Err(fault) = self.check_audit(&entry, &until) {
                 return Ok(ChainVerified { until, fault: Some(fault), is_end: false });
             }
             until = entry.place(&until);
@@ -111,13 +141,13 @@ impl Catalog {
         let key = chain::ANCHOR.to_vec();
         let expectation = match anchor.number {
             0 => Expectation::Absent(Family::Audit, key.clone()),
-            _ => Expectation::Equals(Family::Audit, key.clone(), anchor.row()),
+            _ => Expectation::Equals(Family::Audit, key.clone(), anchor.anchor_row(self.chain_key())),
         };
         let (from, until) = (chain::key(anchor.number + 1), chain::key(to.number + 1));
         let edits = vec![
             Edit::DeleteRange(Family::Audit, from, until),
-            Edit::Put(Family::Audit, key, to.row()),
-            Edit::Chain(entry),
+            Edit::Put(Family::Audit, key, to.anchor_row(self.chain_key())),
+            Edit::chain(entry),
         ];
         match self.map.apply(Batch { expectations: vec![expectation], edits }).await {
             Ok(_) => Ok(()),
@@ -127,14 +157,12 @@ impl Catalog {
     }
 }
 
-fn place(what: &str, row: Option<&[u8]>) -> Result<ChainPlace> {
-    ChainPlace::read(row).ok_or_else(|| CatalogError::Damaged { what: format!("the {what} of `audit` is none") })
+fn damaged(what: &str) -> CatalogError {
+    CatalogError::Damaged { what: format!("the {what} of `audit` is none") }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use kernel::{Entropy, Timestamp};
 
     use super::*;
@@ -156,6 +184,10 @@ mod tests {
             catalog.append_audit(format!("entry {number}").into()).await.expect("appended");
         }
         (map, catalog)
+    }
+
+    fn key() -> ChainKey {
+        ChainKey::new(&[7; 32])
     }
 
     async fn edit(map: &MemoryMap, edit: Edit) {
@@ -188,7 +220,7 @@ mod tests {
         let row = |number: usize| -> Bytes {
             let entry = &entries[number - 1];
             let sequence = entry.sequence.to_bits().to_be_bytes();
-            [&sequence[..], &entry.before, &entry.hash, &entry.entry].concat().into()
+            [&sequence[..], &entry.before, &entry.hash, &entry.mac, &entry.entry].concat().into()
         };
         let flipped = |at: usize| {
             let mut bytes = row(5).to_vec();
@@ -200,7 +232,7 @@ mod tests {
             (flipped(0), ChainFault::Changed(5)),
             (flipped(9), ChainFault::Changed(5)),
             (flipped(41), ChainFault::Changed(5)),
-            (flipped(75), ChainFault::Changed(5)),
+            (flipped(107), ChainFault::Changed(5)),
             (Edit::Put(Family::Audit, chain::key(5), Bytes::from_static(b"short")), ChainFault::Malformed(5)),
             (Edit::Put(Family::Audit, chain::key(5), row(6)), ChainFault::Changed(5)),
             (Edit::Delete(Family::Audit, chain::key(5)), ChainFault::Missing(5)),
@@ -229,8 +261,55 @@ mod tests {
         );
         let verified = catalog.verify_audit(None, 100).await.expect("read");
         assert_eq!((verified.fault, verified.until.number), (None, 10));
-        edit(&map, Edit::Put(Family::Audit, chain::ANCHOR.into(), ChainPlace { hash: [1; 32], ..to }.row())).await;
+        let forged = ChainPlace { hash: [1; 32], ..to }.anchor_row(None);
+        edit(&map, Edit::Put(Family::Audit, chain::ANCHOR.into(), forged)).await;
         let verified = catalog.verify_audit(None, 100).await.expect("read");
         assert_eq!(verified.fault, Some(ChainFault::Unlinked(5)));
+    }
+
+    #[tokio::test]
+    async fn nobody_makes_entries_without_the_key() {
+        let (map, catalog) = catalog_of(0).await;
+        catalog.authenticate_audit(key());
+        for number in 1..=9 {
+            catalog.append_audit(format!("entry {number}").into()).await.expect("appended");
+        }
+        assert_eq!(catalog.verify_audit(None, 100).await.expect("read").fault, None);
+        let (anchor, head) = catalog.audit_ends().await.expect("read");
+        let entries = catalog.audit(0, 100).await.expect("read");
+        // All of it made anew from the fifth on, linked as it should be; by somebody with another key, and by one with none.
+        for forger in [Some(ChainKey::new(&[8; 32])), None] {
+            let mut place = entries[..4].iter().fold(anchor, |place, entry| entry.place(&place));
+            for entry in &entries[4..] {
+                let [(row, value), _] =
+                    chain::link(Some(&place.row()), entry.sequence, ("forged".into(), forger.as_ref()))
+                        .expect("linked");
+                let made = ChainEntry::read(&row, &value).expect("an entry");
+                made.check(&place, None).expect("its hashes are as they should be");
+                place = made.place(&place);
+                edit(&map, Edit::Put(Family::Audit, row, value)).await;
+            }
+            edit(&map, Edit::Put(Family::Audit, chain::HEAD.into(), place.row())).await;
+            let verified = catalog.verify_audit(None, 100).await.expect("read");
+            assert_eq!((verified.fault, verified.until.number), (Some(ChainFault::Unvouched(5)), 4));
+        }
+        // What only cuts the end off shows to whoever noted a place, key or not.
+        for number in 5..=9 {
+            edit(&map, Edit::Delete(Family::Audit, chain::key(number))).await;
+        }
+        let last = entries[..4].iter().fold(anchor, |place, entry| entry.place(&place));
+        edit(&map, Edit::Put(Family::Audit, chain::HEAD.into(), last.row())).await;
+        assert_eq!(catalog.verify_audit(None, 100).await.expect("read").fault, None);
+        let noted = catalog.verify_audit(Some(head), 100).await.expect("read");
+        assert_eq!(noted.fault, Some(ChainFault::Missing(9)));
+        // Nor does anybody trim.
+        edit(&map, Edit::DeleteRange(Family::Audit, chain::key(1), chain::key(4))).await;
+        let to = entries[..3].iter().fold(anchor, |place, entry| entry.place(&place));
+        for row in [to.anchor_row(None), to.anchor_row(Some(&ChainKey::new(&[8; 32])))] {
+            edit(&map, Edit::Put(Family::Audit, chain::ANCHOR.into(), row)).await;
+            assert_eq!(catalog.verify_audit(None, 100).await.expect("read").fault, Some(ChainFault::Anchor(3)));
+        }
+        edit(&map, Edit::Put(Family::Audit, chain::ANCHOR.into(), to.anchor_row(Some(&key())))).await;
+        assert_eq!(catalog.verify_audit(None, 100).await.expect("read").fault, None);
     }
 }

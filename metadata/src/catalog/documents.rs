@@ -34,6 +34,8 @@ impl DocumentKind {
     pub const ACCESS_KEY: Self = Self(16);
     /// OpenID Connect providers.
     pub const OIDC_PROVIDER: Self = Self(17);
+    /// The key that entries of the audit are authenticated with.
+    pub const AUDIT_KEY: Self = Self(18);
     /// Sets of the lake's own policies: which versions there are.
     pub const POLICY_SET: Self = Self(20);
     /// Texts of versions of policy sets.
@@ -45,6 +47,7 @@ impl fmt::Display for DocumentKind {
         match *self {
             Self::TIME => f.write_str("time"),
             Self::SESSION_KEY => f.write_str("session-key"),
+            Self::AUDIT_KEY => f.write_str("audit-key"),
             Self::ACCOUNT => f.write_str("account"),
             Self::USER => f.write_str("user"),
             Self::GROUP => f.write_str("group"),

@@ -140,9 +140,9 @@ pub(super) fn stage(batch: Batch, sequence: Sequence, below: &dyn View) -> Resul
                 let sum = sum(family, found.as_deref(), plus)?;
                 changes.set(family, key, Some(Bytes::copy_from_slice(&sum.to_be_bytes())));
             }
-            Edit::Chain(entry) => {
+            Edit::Chain { entry, key } => {
                 let head = Over { changes: &changes, below }.value(Family::Audit, chain::HEAD)?;
-                for (key, row) in chain::link(head.as_deref(), sequence, entry)? {
+                for (key, row) in chain::link(head.as_deref(), sequence, (entry, key.as_deref()))? {
                     changes.set(Family::Audit, key, Some(row));
                 }
             }
