@@ -9,7 +9,7 @@ use policy::{Action, Permit};
 use storage::Hint;
 
 use crate::copy::source_too_large;
-use crate::embargo::written::{EmbargoGrounds, NewEmbargo, until_of_tags};
+use crate::embargo::written::{EmbargoGrounds, NewEmbargo, embargo_of_source, until_of_tags};
 use crate::facts::BucketFacts;
 use crate::ingest::{Announced, Source};
 use crate::leave::{Ask, Sought};
@@ -133,9 +133,10 @@ impl Engine {
     /// `NotFound`, `Denied`.
     pub async fn list_parts(&self, caller: &Caller, name: UploadName, after: u16, limit: usize) -> Result<PartPage> {
         let (_, facts, upload) = self.find_upload(caller, Action::ListMultipartUploadParts, &name).await?;
-        // Of what will be closed to it, who may write it sees what has come so far.
-        if self.will_be_closed(caller, &facts, &upload) {
-            self.permit(caller, Action::PutObject, &facts, Some(&upload.key))?;
+        // Of what will be closed to it, who may write it sees what has come so far. To others it is not there.
+        let may_write = || self.permit(caller, Action::PutObject, &facts, Some(&upload.key)).is_ok();
+        if self.will_be_closed(caller, &facts, &upload) && !may_write() {
+            return Err(Error::NotFound(Missing::Upload));
         }
         let (parts, truncated) = self.catalog.parts(upload.id, after, limit).await?;
         Ok(PartPage { upload: upload_info(&upload), parts, truncated })
@@ -288,10 +289,10 @@ impl Engine {
         (source, version): (&BucketName, &Version),
     ) -> Result<()> {
         let now = self.time.opening();
-        let of_source = version.object().and_then(|object| object.protection.embargo.clone());
+        let source = self.bucket_facts(source).await?;
+        let of_source = embargo_of_source(&source, version, facts);
         let Some(of_source) = of_source.filter(|embargo| embargo.is_in_force(now)) else { return Ok(()) };
         let own = upload.protection.embargo.clone();
-        let source = self.bucket_facts(source).await?;
         let is_enough = match &own {
             Some(own) if !own.is_looser_than(&of_source, now) => true,
             Some(_) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Timestamp;
+use crate::{AccountId, Timestamp};
 
 /// A version that nobody but its readers may read before an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,16 @@ impl Embargo {
         }
     }
 
+    /// The same embargo in a bucket of another account, where names alone would mean others. A reader whose name would be
+    /// too long with its account is left out.
+    pub fn moved(self, from: AccountId, to: AccountId) -> Self {
+        if from == to {
+            return self;
+        }
+        let readers = self.readers.into_iter().filter_map(|reader| reader.moved(from)).collect();
+        Self { readers, ..self }
+    }
+
     /// Whether it opens anything that the other keeps closed at this instant: sooner, or to more readers.
     pub fn is_looser_than(&self, other: &Self, now: Timestamp) -> bool {
         other.is_in_force(now)
@@ -64,6 +74,22 @@ pub enum EmbargoReader {
 impl EmbargoReader {
     /// Longest name, in bytes.
     pub const NAME_BYTES_MAX: usize = 256;
+
+    /// The account that a name brings along; none where it is a name alone.
+    pub fn account(name: &str) -> Option<AccountId> {
+        name.split_once('/')?.0.parse().ok()
+    }
+
+    /// As it is called outside of buckets of `account`; none where no reader can be called so.
+    fn moved(self, account: AccountId) -> Option<Self> {
+        let (kind, name): (fn(String) -> Self, String) = match self {
+            Self::Group(name) => (Self::Group, name),
+            Self::User(name) => (Self::User, name),
+            Self::Role(name) => (Self::Role, name),
+        };
+        let name = if Self::account(&name).is_some() { name } else { format!("{account}/{name}") };
+        (name.len() <= Self::NAME_BYTES_MAX).then(|| kind(name))
+    }
 }
 
 /// No reader can be called so.
@@ -154,6 +180,20 @@ mod tests {
         for bad in ["", "user/", "a\nb", " a", "user/ a", &"x".repeat(EmbargoReader::NAME_BYTES_MAX + 1)] {
             assert_eq!(named(bad), Err(ReaderNameError), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn readers_stay_who_they_are_in_buckets_of_other_accounts() {
+        let (home, other) = (AccountId::HOME, "123456789012".parse().expect("an account"));
+        let long = format!("group/{}", "x".repeat(EmbargoReader::NAME_BYTES_MAX));
+        let one = embargo(10, &["group/a", "user/111111111111/b", "role/c", "/wlcg/atlas", &long]);
+        assert_eq!(one.clone().moved(home, home), one);
+        let moved = one.clone().moved(home, other);
+        let named: Vec<String> = moved.readers.iter().map(ToString::to_string).collect();
+        let expected =
+            ["group/000000000000//wlcg/atlas", "group/000000000000/a", "user/111111111111/b", "role/000000000000/c"];
+        assert_eq!(named, expected);
+        assert_eq!(moved.clone().moved(other, home), moved, "who has an account needs no other");
     }
 
     #[test]

@@ -82,6 +82,11 @@ fn embargo_of(version: &Version) -> Option<&Embargo> {
     version.object()?.protection.embargo.as_ref()
 }
 
+/// The embargo of a version whose bytes are taken, as a bucket has to say it.
+pub(crate) fn embargo_of_source(source: &BucketFacts, version: &Version, bucket: &BucketFacts) -> Option<Embargo> {
+    Some(embargo_of(version)?.clone().moved(source.owner, bucket.owner))
+}
+
 impl WantedEmbargo {
     /// Reads what a request says: an instant as RFC 3339 has it, and readers with commas between them. None where it says
     /// nothing.
@@ -132,7 +137,7 @@ impl Engine {
         grounds: EmbargoGrounds<'_>,
     ) -> Result<NewEmbargo> {
         let now = self.time.opening();
-        let carried = grounds.source.and_then(|(_, version)| embargo_of(version)).cloned();
+        let carried = grounds.source.and_then(|(source, version)| embargo_of_source(source, version, bucket));
         let given = Embargo::stricter(self.default_embargo(bucket, now), carried.clone(), now);
         let tagged = grounds.tags.map(until_of_tags).transpose()?.flatten();
         let (until, readers) = grounds.wanted.map_or((None, None), |wanted| (wanted.until, wanted.readers.as_ref()));

@@ -78,12 +78,11 @@ pub fn entity_name(account: AccountId, name: &str) -> String {
 
 /// The name of a reader as policies have it: one without an account is of the bucket's.
 fn reader_name(name: &str, of: AccountId) -> String {
-    let named = name.split_once('/').and_then(|(account, rest)| Some((account.parse::<AccountId>().ok()?, rest)));
-    match named {
+    match (EmbargoReader::account(name), name.split_once('/')) {
         // The root of an account always goes by its account's number.
-        Some((AccountId::HOME, rest)) if rest != "root" => rest.to_owned(),
-        Some(_) => name.to_owned(),
-        None => entity_name(of, name),
+        (Some(AccountId::HOME), Some((_, rest))) if rest != "root" => rest.to_owned(),
+        (Some(_), _) => name.to_owned(),
+        (None, _) => entity_name(of, name),
     }
 }
 
