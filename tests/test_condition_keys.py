@@ -198,7 +198,22 @@ def test_keys_of_the_caller_and_of_the_world(user, kept):
         ({"Null": {"s3:TlsVersion": "true"}}, True),
         ({"DateGreaterThan": {"aws:CurrentTime": f"{year - 1}-01-01T00:00:00Z"}}, True),
         ({"DateLessThan": {"aws:CurrentTime": f"{year - 1}-01-01T00:00:00Z"}}, False),
+        # All of W3C's forms of a date, of which four digits are a year, and seconds.
+        ({"DateGreaterThan": {"aws:CurrentTime": f"{year + 4}"}}, False),
+        ({"DateLessThan": {"aws:CurrentTime": f"{year + 4}"}}, True),
+        ({"DateGreaterThan": {"aws:CurrentTime": f"{year - 1}-12"}}, True),
+        ({"DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00Z"}}, False),
+        ({"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00+01:00"}}, True),
+        ({"DateGreaterThan": {"aws:CurrentTime": "1700000000"}}, True),
+        ({"DateGreaterThan": {"aws:EpochTime": "2020"}}, True),
         ({"NumericGreaterThan": {"aws:EpochTime": "1700000000"}}, True),
+        # Variables stand for text whichever way texts are compared, and a wildcard said as one is a character.
+        ({"StringEqualsIgnoreCase": {"aws:username": "${aws:username}"}}, True),
+        ({"StringEqualsIgnoreCase": {"aws:PrincipalTag/team": "WIND"}}, True),
+        ({"StringEqualsIgnoreCase": {"aws:username": user.name.upper()[:-1] + "${aws:PrincipalTag/nothing, '" + user.name[-1].upper() + "'}"}}, True),
+        ({"StringNotEqualsIgnoreCase": {"aws:username": "${aws:username}"}}, False),
+        ({"StringEqualsIgnoreCase": {"aws:username": "*"}}, False),
+        ({"StringEquals": {"aws:PrincipalTag/team": "${*}"}}, False),
         ({"StringLike": {"aws:UserAgent": "Boto3/*"}}, True),
         ({"StringLike": {"aws:UserAgent": "curl/*"}}, False),
         ({"StringLike": {"aws:Referer": "https://lake.example/*"}}, False),
@@ -217,6 +232,19 @@ def test_keys_of_the_caller_and_of_the_world(user, kept):
             with refused(403, "AccessDenied"):
                 user.s3.get_object(Bucket=kept, Key="plain")
                 pytest.fail(str(condition))
+
+
+def test_a_deny_with_a_variable_fires_whatever_the_case(user, kept):
+    deny = {"StringEqualsIgnoreCase": {"aws:username": "${aws:username}"}}
+    user.may(everything(), everything(deny) | {"Effect": "Deny"})
+    with refused(403, "AccessDenied"):
+        user.s3.get_object(Bucket=kept, Key="plain")
+
+
+@pytest.mark.parametrize("bad", ["2020-1-1", "2020-01-01T00:00", "2020-13", "soon", "2020-01-01T00Z"])
+def test_what_is_no_date_is_refused(user, bad):
+    with refused(400, "MalformedPolicyDocument"):
+        user.may(everything({"DateGreaterThan": {"aws:CurrentTime": bad}}))
 
 
 def test_a_referer(user, kept):

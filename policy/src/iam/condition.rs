@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use crate::iam::pattern::Pattern;
+use crate::iam::pattern::{Pattern, folded};
 use crate::question::Question;
 
 /// How values are compared.
@@ -58,6 +58,8 @@ pub(crate) enum Operator {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Text(Pattern),
+    /// A text in which letters have one case.
+    Folded(Pattern),
     /// The parts of an ARN, each compared for itself.
     Arn(Vec<Pattern>),
     Exact(String),
@@ -140,10 +142,9 @@ impl Operator {
                 Value::Arn(arn_parts(text).iter().map(|part| Pattern::parse(part)).collect::<Result<_, _>>()?)
             }
             // Variables stand for text in exact comparisons too, wildcards do not.
-            Comparison::StringEquals if text.contains("${") => {
-                Value::Text(Pattern::parse(&text.replace('*', "${*}").replace('?', "${?}"))?)
-            }
-            Comparison::StringEquals | Comparison::StringEqualsIgnoreCase => Value::Exact(text.to_owned()),
+            Comparison::StringEquals if text.contains("${") => Value::Text(Pattern::exact(text)?),
+            Comparison::StringEqualsIgnoreCase => Value::Folded(Pattern::exact(text)?.into_folded()),
+            Comparison::StringEquals => Value::Exact(text.to_owned()),
             Comparison::BinaryEquals => Value::Bytes(base64(text).ok_or_else(|| is_no("base64"))?),
             Comparison::Bool => Value::Truth(truth(text).ok_or_else(|| is_no("truth value"))?),
             Comparison::IpAddress => {
@@ -199,7 +200,9 @@ impl Condition {
                     && pairs.all(|(pattern, part)| pattern.matches(part, |name| question.variable(name)))
             }
             (_, Value::Text(pattern)) => pattern.matches(text, |name| question.variable(name)),
-            (Comparison::StringEqualsIgnoreCase, Value::Exact(wanted)) => wanted.to_lowercase() == text.to_lowercase(),
+            (_, Value::Folded(pattern)) => {
+                pattern.matches(&folded(text), |name| question.variable(name).map(|value| folded(&value)))
+            }
             (_, Value::Exact(wanted)) => wanted == text,
             (_, Value::Bytes(wanted)) => base64(text).is_some_and(|bytes| bytes == *wanted),
             (_, Value::Truth(wanted)) => truth(text) == Some(*wanted),
@@ -265,15 +268,33 @@ fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// Milliseconds since 1970, of a date in W3C's profile of ISO 8601 or of seconds since 1970.
+/// Milliseconds since 1970, of a date in one of W3C's forms or of seconds since 1970. Four digits alone are a year.
+///
+/// Source: W3C Note *Date and Time Formats*; IAM User Guide, *IAM JSON policy elements: Condition operators*, "Date
+/// condition operators".
 pub(crate) fn instant(text: &str) -> Option<i64> {
-    let seconds = || text.parse::<i64>().ok().and_then(|seconds| seconds.checked_mul(1000));
-    let dated = || chrono::DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.timestamp_millis());
+    let is_year = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let day = match text.len() {
+        4 if is_year => format!("{text}-01-01"),
+        7 => format!("{text}-01"),
+        _ => text.to_owned(),
+    };
     let midnight = || {
-        let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        let date = chrono::NaiveDate::parse_from_str(&day, "%Y-%m-%d").ok().filter(|_| day.len() == 10)?;
         Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis())
     };
-    dated().or_else(midnight).or_else(seconds)
+    let seconds = || text.parse::<i64>().ok().filter(|_| !is_year).and_then(|seconds| seconds.checked_mul(1000));
+    midnight().or_else(|| timed(text)).or_else(seconds)
+}
+
+/// Of a date with a time: to the minute, to the second, or finer.
+fn timed(text: &str) -> Option<i64> {
+    let read = |text: &str| chrono::DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.timestamp_millis());
+    let with_seconds = || {
+        let (minute, zone) = text.split_at_checked("2026-11-21T00:00".len())?;
+        zone.starts_with(['Z', '+', '-']).then(|| format!("{minute}:00{zone}"))
+    };
+    read(text).or_else(|| read(&with_seconds()?))
 }
 
 pub(crate) fn network(text: &str) -> Option<(IpAddr, u8)> {
@@ -324,12 +345,27 @@ mod tests {
     }
 
     #[test]
-    fn dates_come_in_three_forms() {
+    fn dates_come_in_the_forms_of_w3c_and_as_seconds() {
         assert_eq!(instant("2026-11-21T00:00:00Z"), Some(1_795_219_200_000));
         assert_eq!(instant("2026-11-21T02:00:00+02:00"), Some(1_795_219_200_000));
         assert_eq!(instant("2026-11-21"), Some(1_795_219_200_000));
         assert_eq!(instant("1795219200"), Some(1_795_219_200_000));
-        for bad in ["", "tomorrow", "2026-13-01", "9223372036854775807"] {
+        assert_eq!(instant("2026-11-21T02:00+02:00"), Some(1_795_219_200_000));
+        assert_eq!(instant("2026-11-21T00:00Z"), Some(1_795_219_200_000));
+        assert_eq!(instant("2026-11-21T00:00:00.5Z"), Some(1_795_219_200_500));
+        assert_eq!(instant("2026-11"), instant("2026-11-01"));
+        assert_eq!(instant("2026"), instant("2026-01-01T00:00:00Z"));
+        assert_eq!(instant("02026"), Some(2_026_000), "seconds");
+        for bad in [
+            "",
+            "tomorrow",
+            "2026-13-01",
+            "2026-13",
+            "2026-1-1",
+            "2026-11-21T00:00",
+            "2026-11-21T00Z",
+            "9223372036854775807",
+        ] {
             assert_eq!(instant(bad), None, "{bad}");
         }
     }

@@ -26,6 +26,18 @@ impl Pattern {
     /// # Errors
     /// For people: a variable that does not end or has no name.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        Self::read(text, true)
+    }
+
+    /// Reads a text with variables, in which wildcards stand for themselves.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub(crate) fn exact(text: &str) -> Result<Self, String> {
+        Self::read(text, false)
+    }
+
+    fn read(text: &str, knows_wildcards: bool) -> Result<Self, String> {
         let mut pieces: Vec<Piece> = Vec::new();
         let mut rest = text;
         let push_text = |pieces: &mut Vec<Piece>, text: &str| match pieces.last_mut() {
@@ -45,9 +57,9 @@ impl Pattern {
                 continue;
             }
             match first {
-                '*' if pieces.last() == Some(&Piece::Any) => {}
-                '*' => pieces.push(Piece::Any),
-                '?' => pieces.push(Piece::One),
+                '*' if knows_wildcards && pieces.last() == Some(&Piece::Any) => {}
+                '*' if knows_wildcards => pieces.push(Piece::Any),
+                '?' if knows_wildcards => pieces.push(Piece::One),
                 _ => push_text(&mut pieces, first.encode_utf8(&mut [0; 4])),
             }
             rest = rest.get(first.len_utf8()..).unwrap_or_default();
@@ -101,6 +113,23 @@ impl Pattern {
         }
         walk(&steps, &text.chars().collect::<Vec<_>>())
     }
+
+    /// The same in which letters have one case: what it matches must be [`folded`] too, and what variables stand for.
+    pub(crate) fn into_folded(self) -> Self {
+        let fold = |piece| match piece {
+            Piece::Text(text) => Piece::Text(folded(&text)),
+            Piece::Variable { name, default } => {
+                Piece::Variable { name, default: default.map(|default| folded(&default)) }
+            }
+            other @ (Piece::Any | Piece::One) => other,
+        };
+        Self(self.0.into_iter().map(fold).collect())
+    }
+}
+
+/// A text whose letters have one case. Each character is folded for itself, so that parts fold as the whole does.
+pub(crate) fn folded(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 fn variable(inside: &str) -> Piece {
@@ -180,6 +209,12 @@ mod tests {
             ("*ab*ac", "abababad", false),
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+        let exact = |pattern: &str, text: &str| Pattern::exact(pattern).expect("a pattern").matches(text, |_| None);
+        for (pattern, text, expected) in
+            [("a*", "a*", true), ("a*", "ab", false), ("a${*}", "a*", true), ("${x, '*?'}", "*?", true)]
+        {
+            assert_eq!(exact(pattern, text), expected, "{pattern} {text}");
         }
         for bad in ["${", "a${b", "${}"] {
             assert!(Pattern::parse(bad).is_err(), "{bad}");
