@@ -10,8 +10,8 @@
 //!    └──▶ attempt: refusal ───────────────▶ conclude: entry, then the answer
 //! ```
 //!
-//! Whoever knocks without showing who it is can knock as often as it likes and fills no disk: knocks of one kind within a
-//! second are counted, not listed (`crowd.rs`), and the oldest entries are trimmed (`trim.rs`). What was trimmed is named by
+//! Whoever is refused can knock as often as it likes and fills no disk: beyond what is few, knocks of one kind are counted,
+//! not listed (`crowd.rs`), and the oldest entries are trimmed (`trim.rs`). What was trimmed is named by
 //! its last hash, in the chain itself.
 
 mod attempt;

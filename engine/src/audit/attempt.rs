@@ -8,7 +8,7 @@ use kernel::{BucketName, Caller, ObjectKey, VersionName};
 use metadata::{Batch, Witness};
 use policy::{Action, Permit, PolicyHash, Refusal};
 
-use super::crowd::Kind;
+use super::crowd::{Kind, Source};
 use super::entry::{AuditEntry, AuditKind, AuditOutcome};
 use super::{AuditLevel, instant};
 use crate::leave::Ask;
@@ -151,6 +151,16 @@ pub fn note_access_key(access_key: &str) {
 /// Notes why the caller does what it does, in its own words, for the entry of what it is about to do.
 pub fn note_reason(reason: &str) {
     with_attempt(|attempt| attempt.state().reason = Some(reason.to_owned()));
+}
+
+/// What becomes of a refusal.
+enum Knock {
+    /// It is an entry of its own.
+    Listed,
+    /// It is counted, and nothing is written now.
+    Counted,
+    /// An entry for so many of a kind.
+    Of(Kind, u64),
 }
 
 impl State {
@@ -306,9 +316,10 @@ impl Engine {
             if level < AuditLevel::Refusals {
                 return None;
             }
-            let is_stranger = ending.caller.is_none_or(Caller::is_anonymous);
-            if let (true, Some(address)) = (is_stranger, ending.address) {
-                return self.stranger(&mut state, ending, address);
+            match self.knock(ending) {
+                Knock::Listed => {}
+                Knock::Counted => return None,
+                Knock::Of(kind, count) => return Some(self.crowd_refusal(&mut state, ending, (&kind, count))),
             }
             refusal(&mut state, attempt.entry(AuditKind::Refusal, AuditOutcome::Refused))
         } else if !state.deeds.is_empty() || state.session.is_some() && state.kept == 0 {
@@ -329,33 +340,46 @@ impl Engine {
         Some(told(ending, AuditEntry { access_key, ..entry }))
     }
 
-    /// The refusal of somebody who did not say who it is.
-    fn stranger(&self, state: &mut State, ending: &Ending<'_>, address: IpAddr) -> Option<AuditEntry> {
+    /// Counts a refusal.
+    fn knock(&self, ending: &Ending<'_>) -> Knock {
         let code = ending.code.unwrap_or("AccessDenied");
-        let (kind, count) = self.audit.crowd.knock(Kind::new(address, code))?;
-        let entry = self.crowd_entry(&kind, count);
-        if kind.network.is_none() {
-            return Some(entry);
-        }
-        let who = if ending.caller.is_some() { "anonymous" } else { "unknown" }.to_owned();
-        let AuditEntry { address, count, .. } = entry;
-        let entry = refusal(state, self.audit_entry(AuditKind::Refusal, AuditOutcome::Refused));
-        let access_key = entry.access_key.clone().or_else(|| state.access_key.take());
-        Some(told(ending, AuditEntry { access_key, address, count, who, ..entry }))
+        let is_stranger = ending.caller.is_none_or(Caller::is_anonymous);
+        let counted = match (ending.caller.and_then(Caller::principal), ending.address) {
+            (Some(principal), _) => self.audit.crowd.identity(&principal.policy_arn, code),
+            (None, Some(address)) if is_stranger => self.audit.crowd.stranger(address, code),
+            (None, _) => return Knock::Listed,
+        };
+        counted.map_or(Knock::Counted, |(kind, count)| Knock::Of(kind, count))
     }
 
-    /// What is said of many strangers.
+    /// The refusal of somebody who is counted, for all that the entry stands for.
+    fn crowd_refusal(&self, state: &mut State, ending: &Ending<'_>, (kind, count): (&Kind, u64)) -> AuditEntry {
+        let entry = self.crowd_entry(kind, count);
+        if kind.source == Source::Many {
+            return entry;
+        }
+        let AuditEntry { address, count, .. } = entry;
+        let entry = refusal(state, self.audit_entry(AuditKind::Refusal, AuditOutcome::Refused));
+        let access_key = entry.access_key.clone().or_else(|| state.access_key.clone());
+        let who = match ending.caller {
+            Some(caller) => caller.to_string(),
+            None => kind.who().to_owned(),
+        };
+        told(ending, AuditEntry { access_key, address: address.or(entry.address), count, who, ..entry })
+    }
+
+    /// What is said of many.
     pub(super) fn crowd_entry(&self, kind: &Kind, count: u64) -> AuditEntry {
         AuditEntry {
             address: kind.address(),
             code: Some(kind.code.clone()),
             count: (count > 1).then_some(count),
-            who: "unknown".to_owned(),
+            who: kind.who().to_owned(),
             ..self.audit_entry(AuditKind::Refusal, AuditOutcome::Refused)
         }
     }
 
-    /// Writes the counts of strangers whose second is over.
+    /// Writes the counts of those whose window is over.
     pub(super) async fn settle_crowd(&self) -> Result<usize> {
         let settled = self.audit.crowd.settle();
         for (kind, count) in &settled {

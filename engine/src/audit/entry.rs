@@ -127,7 +127,7 @@ pub struct AuditEntry {
     pub version: Option<String>,
     /// When, by the wall clock.
     pub wall: String,
-    /// Who: `root`, `anonymous`, an ARN; `unknown` for whoever did not prove it.
+    /// Who: `root`, `anonymous`, an ARN; `unknown` for whoever did not prove it, and for many together.
     pub who: String,
 }
 
