@@ -33,6 +33,8 @@ pub(super) struct Quick {
     pub(super) policies: PolicySet,
     sides: Vec<(PolicyId, Side)>,
     mentioned: HashSet<String>,
+    /// How large its conditions are: values of their JSON.
+    pub(super) values: usize,
 }
 
 /// What Cedar must be told.
@@ -89,6 +91,7 @@ impl Quick {
             policies: PolicySet::new(),
             sides: Vec::new(),
             mentioned: HashSet::new(),
+            values: 0,
         };
         for some in forbidding.chunks(CONDITIONS_MAX) {
             quick.add("forbid", some)?;
@@ -104,6 +107,7 @@ impl Quick {
 
     fn add(&mut self, effect: &str, conditions: &[Value]) -> Option<PolicyId> {
         conditions.iter().for_each(|condition| mentions(condition, &mut self.mentioned));
+        self.values += conditions.iter().map(values).sum::<usize>();
         let all = json!({ "op": "All" });
         let policy = json!({
             "effect": effect, "principal": all, "action": all, "resource": all,
@@ -129,6 +133,15 @@ impl Quick {
     pub(super) fn permits<'i>(&self, holding: impl Iterator<Item = &'i PolicyId>) -> Permits {
         let side = |id: &PolicyId| self.sides.iter().find(|(known, _)| known == id).map(|(_, side)| *side);
         self.certain.with(holding.filter_map(side))
+    }
+}
+
+/// Values of a condition's JSON, itself included.
+fn values(condition: &Value) -> usize {
+    match condition {
+        Value::Object(fields) => 1 + fields.values().map(values).sum::<usize>(),
+        Value::Array(items) => 1 + items.iter().map(values).sum::<usize>(),
+        _ => 1,
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Cedar looks at every policy that it is given, so it is given few. A slice is known by the sources it is made from, the
 //! side each speaks for, what of the question heads of policies can name, and the question's shape. Most decisions find
-//! theirs ready.
+//! theirs ready. What is kept is bounded by bytes, because a slice takes from ten thousand of them to half a million.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use cedar_policy::{PolicyId, PolicySet};
 use kernel::{BucketName, Principal, Who};
@@ -21,10 +22,17 @@ use crate::atom::Atom;
 use crate::question::Question;
 use crate::source::{CallerScope, Compiled, Source};
 
-/// Slices kept at the most; then the part that is full starts over.
-const SLICES_MAX: usize = 16_384;
+/// Bytes of the slices that are kept, at the most: two thousand questions with twenty policies each.
+const KEPT_BYTES_MAX: usize = 128 << 20;
+/// Bytes that are kept when some had to go: making room looks at many, so it is not made for one alone.
+const KEPT_BYTES_AFTER: usize = KEPT_BYTES_MAX / 16 * 15;
 /// Parts that slices are kept in.
 const PARTS: usize = 16;
+/// What a slice takes, and what more it takes for each policy, and for each value of the conditions that are joined.
+/// Measured, see `policy/tests/memory.rs`.
+const SLICE_BYTES: usize = 3 << 10;
+const POLICY_BYTES: usize = 1_600;
+const VALUE_BYTES: usize = 100;
 
 /// The policies of which a decision is made.
 pub(super) struct Slice {
@@ -64,9 +72,10 @@ impl<'a> Among<'a> {
     }
 }
 
-/// The questions that a slice is for. It holds the sources, so that no other can come to lie where they do.
+/// The questions that a slice is for. It knows its sources by where they lie, and has a claim to that place, so that no
+/// other can come to lie there; what they say goes with whoever held them, so that no text outlives its replacement here.
 struct Asked {
-    sides: [Vec<Arc<Source>>; 4],
+    sides: [Vec<Weak<Source>>; 4],
     action: Action,
     bucket: Option<BucketName>,
     who: Who,
@@ -76,7 +85,7 @@ struct Asked {
 impl Asked {
     fn of(question: &Question<'_>, shape: &Shape<'_>, among: &Among<'_>) -> Self {
         Self {
-            sides: among.sides().map(<[_]>::to_vec),
+            sides: among.sides().map(|side| side.iter().map(Arc::downgrade).collect()),
             action: question.action,
             bucket: question.bucket.map(|bucket| bucket.name.clone()),
             who: question.caller.who().clone(),
@@ -85,14 +94,20 @@ impl Asked {
     }
 
     fn is(&self, question: &Question<'_>, shape: &Shape<'_>, among: &Among<'_>) -> bool {
-        let are_same = |(known, side): (&Vec<Arc<Source>>, &[Arc<Source>])| {
-            known.len() == side.len() && known.iter().zip(side).all(|(known, source)| Arc::ptr_eq(known, source))
+        let is_same = |(known, source): (&Weak<Source>, &Arc<Source>)| Weak::as_ptr(known) == Arc::as_ptr(source);
+        let are_same = |(known, side): (&Vec<Weak<Source>>, &[Arc<Source>])| {
+            known.len() == side.len() && known.iter().zip(side).all(is_same)
         };
         self.action == question.action
             && self.bits == shape.bits()
             && self.bucket.as_ref() == question.bucket.map(|bucket| bucket.name)
             && is_alike(&self.who, question.caller.who())
             && self.sides.iter().zip(among.sides()).all(are_same)
+    }
+
+    /// Whether all its sources are still there.
+    fn can_come_again(&self) -> bool {
+        self.sides.iter().flatten().all(|source| source.strong_count() > 0)
     }
 }
 
@@ -124,6 +139,7 @@ fn hash(keys: &RandomState, question: &Question<'_>, shape: &Shape<'_>, among: &
 #[derive(Default)]
 pub(super) struct Slices {
     parts: [Mutex<HashMap<u64, Arc<Slice>>>; PARTS],
+    kept_bytes: AtomicUsize,
     keys: RandomState,
 }
 
@@ -132,19 +148,48 @@ impl Slices {
     pub(super) fn of(&self, question: &Question<'_>, among: &Among<'_>) -> Option<Arc<Slice>> {
         let shape = Shape::of(question);
         let hash = hash(&self.keys, question, &shape, among);
-        let part = self.parts.get(usize::try_from(hash % PARTS as u64).ok()?)?;
-        let known = part.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
+        let part = usize::try_from(hash % PARTS as u64).ok()?;
+        let known = self.part(part)?.get(&hash).cloned();
         // Of two with one hash, the last that was asked for is kept.
         if let Some(slice) = known.filter(|slice| slice.asked.is(question, &shape, among)) {
             return Some(slice);
         }
         let slice = Arc::new(Slice::cut(question, &shape, among)?);
-        let mut slices = part.lock().unwrap_or_else(PoisonError::into_inner);
-        if slices.len() >= SLICES_MAX / PARTS {
-            slices.clear();
-        }
-        slices.insert(hash, Arc::clone(&slice));
+        self.keep(part, hash, &slice);
         Some(slice)
+    }
+
+    /// Keeps a slice. One that is larger than all that may be kept is made anew whenever it is asked for.
+    fn keep(&self, part: usize, hash: u64, slice: &Arc<Slice>) {
+        let bytes = slice.bytes();
+        if bytes > KEPT_BYTES_MAX {
+            return;
+        }
+        if self.kept_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > KEPT_BYTES_MAX {
+            (0..PARTS).filter_map(|turn| self.part((part + turn) % PARTS)).for_each(|slices| self.make_room(slices));
+        }
+        let Some(mut slices) = self.part(part) else { return };
+        if let Some(before) = slices.insert(hash, Arc::clone(slice)) {
+            self.kept_bytes.fetch_sub(before.bytes(), Ordering::Relaxed);
+        }
+    }
+
+    /// Lets go of slices of a part as long as too many bytes are kept: first of those that nobody can ask for any more,
+    /// because a text that they are made from was replaced, then of any.
+    fn make_room(&self, mut slices: MutexGuard<'_, HashMap<u64, Arc<Slice>>>) {
+        for is_due in [|slice: &Slice| !slice.asked.can_come_again(), |_: &Slice| true] {
+            slices.retain(|_, slice| {
+                let goes = self.kept_bytes.load(Ordering::Relaxed) > KEPT_BYTES_AFTER && is_due(slice);
+                if goes {
+                    self.kept_bytes.fetch_sub(slice.bytes(), Ordering::Relaxed);
+                }
+                !goes
+            });
+        }
+    }
+
+    fn part(&self, part: usize) -> Option<MutexGuard<'_, HashMap<u64, Arc<Slice>>>> {
+        Some(self.parts.get(part)?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -169,6 +214,12 @@ impl Slice {
         let mut slice = Self::empty(question, among)?;
         slice.gather(among, |_| true);
         Some(slice)
+    }
+
+    /// Bytes that it takes in memory, about.
+    fn bytes(&self) -> usize {
+        let values = self.quick.as_ref().map_or(0, |quick| quick.values);
+        SLICE_BYTES + POLICY_BYTES * self.known.len() + VALUE_BYTES * values
     }
 
     /// None yet.
