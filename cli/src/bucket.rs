@@ -135,19 +135,19 @@ struct BucketQuota {
 
 /// What a bucket holds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Used {
+pub(crate) struct Used {
     bytes: u64,
-    objects: u64,
+    pub(crate) objects: u64,
     versions: u64,
 }
 
 /// A bucket of the list.
 #[derive(Debug, Serialize, Deserialize)]
-struct BucketUsage {
-    name: String,
+pub(crate) struct BucketUsage {
+    pub(crate) name: String,
     created: String,
     versioning: String,
-    used: Used,
+    pub(crate) used: Used,
     quota: Option<Quota>,
 }
 
@@ -195,7 +195,7 @@ fn limited(bucket: BucketUsage) -> Option<BucketQuota> {
 }
 
 /// All buckets whose names begin with `prefix`, page by page.
-async fn usage(client: &mut Client, prefix: &str) -> Result<Vec<BucketUsage>> {
+pub(crate) async fn usage(client: &mut Client, prefix: &str) -> Result<Vec<BucketUsage>> {
     let mut buckets: Vec<BucketUsage> = Vec::new();
     let mut after = None;
     loop {

@@ -44,6 +44,14 @@ pub enum CliError {
         /// Its mode.
         mode: u32,
     },
+    /// More than anybody reads.
+    #[error(
+        "there are more than {max} rows: say whom it is about with --as, where with --bucket, or until an earlier date"
+    )]
+    Rows {
+        /// The most shown.
+        max: usize,
+    },
     /// A file cannot be read or written.
     #[error("`{}` cannot be {verb}", path.display())]
     File {

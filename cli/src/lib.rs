@@ -18,6 +18,7 @@ mod output;
 mod policy;
 mod profile;
 mod profiles;
+mod progress;
 mod secret;
 mod size;
 mod time;

@@ -1,7 +1,7 @@
 //! `twinlake policy diff` and `twinlake policy forecast`: what a text, or time alone, would change over the whole catalogue.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Write as _};
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,7 +12,9 @@ use super::explain::Candidate;
 use super::text;
 use crate::client::Client;
 use crate::connection::ConnectionFlags;
+use crate::error::CliError;
 use crate::output::{NOTHING, Output, Side, Table};
+use crate::progress::ProgressBar;
 use crate::size::ByteSize;
 use crate::{Result, Surroundings};
 
@@ -146,12 +148,25 @@ struct Forecast {
     next: Option<Place>,
 }
 
+/// Rows of an answer at the most: beyond, nobody reads them, and they would fill the memory.
+const ROWS_MAX: usize = 200_000;
+
 /// An answer that comes by pages.
 trait Paged: DeserializeOwned {
     fn next(&self) -> Option<Place>;
     fn walked(&self) -> Amount;
-    /// Takes the next page in.
+    /// Takes the next page in, beside what is there.
     fn take(&mut self, page: Self);
+    /// Makes one row of those that are about the same, and says how many there are.
+    fn merge(&mut self) -> usize;
+}
+
+/// A row that stands for objects of several pages.
+trait Row: Clone {
+    /// What it is about, by which rows are told apart and put in order.
+    type About: Ord;
+    fn about(&self) -> Self::About;
+    fn add(&mut self, other: &Self);
 }
 
 impl Amount {
@@ -159,6 +174,56 @@ impl Amount {
         self.objects = self.objects.saturating_add(other.objects);
         self.bytes = self.bytes.saturating_add(other.bytes);
     }
+}
+
+impl Row for Shift {
+    type About = (String, String, String);
+
+    fn about(&self) -> Self::About {
+        (self.bucket.clone(), self.who.clone(), self.what.clone())
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.gained.add(other.gained);
+        self.lost.add(other.lost);
+    }
+}
+
+impl Row for Publication {
+    type About = (String, String, Option<String>, Option<String>);
+
+    fn about(&self) -> Self::About {
+        (self.bucket.clone(), self.what.clone(), self.before.clone(), self.after.clone())
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.amount.add(other.amount);
+    }
+}
+
+impl Row for Turn {
+    type About = (String, String, String, String, bool);
+
+    fn about(&self) -> Self::About {
+        let Self { at, bucket, who, what, opens, .. } = self.clone();
+        (at, bucket, who, what, opens)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.amount.add(other.amount);
+    }
+}
+
+/// One row of those that are about the same, in order.
+fn merge<R: Row>(rows: &mut Vec<R>) {
+    let mut merged: BTreeMap<R::About, R> = BTreeMap::new();
+    for row in rows.drain(..) {
+        match merged.entry(row.about()) {
+            Entry::Occupied(mut known) => known.get_mut().add(&row),
+            Entry::Vacant(free) => drop(free.insert(row)),
+        }
+    }
+    rows.extend(merged.into_values());
 }
 
 impl Paged for Diff {
@@ -173,27 +238,18 @@ impl Paged for Diff {
     fn take(&mut self, page: Self) {
         self.walked.add(page.walked);
         self.next = page.next;
-        let mut shifts: BTreeMap<_, Shift> = BTreeMap::new();
-        for shift in self.shifts.drain(..).chain(page.shifts) {
-            let place = (shift.bucket.clone(), shift.who.clone(), shift.what.clone());
-            match shifts.get_mut(&place) {
-                Some(known) => {
-                    known.gained.add(shift.gained);
-                    known.lost.add(shift.lost);
-                }
-                None => drop(shifts.insert(place, shift)),
-            }
-        }
-        self.shifts = shifts.into_values().collect();
-        let mut public: BTreeMap<_, Publication> = BTreeMap::new();
-        for found in self.public.drain(..).chain(page.public) {
-            let place = (found.bucket.clone(), found.what.clone(), found.before.clone(), found.after.clone());
-            match public.get_mut(&place) {
-                Some(known) => known.amount.add(found.amount),
-                None => drop(public.insert(place, found)),
-            }
-        }
-        self.public = public.into_values().collect();
+        self.shifts.extend(page.shifts);
+        // What is public now is so on every page, each of which has a now of its own.
+        let at_once = |at: Option<String>| if at.as_ref() == Some(&page.at) { Some(self.at.clone()) } else { at };
+        let dated =
+            |found: Publication| Publication { before: at_once(found.before), after: at_once(found.after), ..found };
+        self.public.extend(page.public.into_iter().map(dated));
+    }
+
+    fn merge(&mut self) -> usize {
+        merge(&mut self.shifts);
+        merge(&mut self.public);
+        self.shifts.len() + self.public.len()
     }
 }
 
@@ -209,15 +265,12 @@ impl Paged for Forecast {
     fn take(&mut self, page: Self) {
         self.walked.add(page.walked);
         self.next = page.next;
-        let mut turns: BTreeMap<_, Turn> = BTreeMap::new();
-        for turn in self.turns.drain(..).chain(page.turns) {
-            let Turn { at, bucket, who, what, opens, .. } = turn.clone();
-            match turns.get_mut(&(at.clone(), bucket.clone(), who.clone(), what.clone(), opens)) {
-                Some(known) => known.amount.add(turn.amount),
-                None => drop(turns.insert((at, bucket, who, what, opens), turn)),
-            }
-        }
-        self.turns = turns.into_values().collect();
+        self.turns.extend(page.turns);
+    }
+
+    fn merge(&mut self) -> usize {
+        merge(&mut self.turns);
+        self.turns.len()
     }
 }
 
@@ -227,28 +280,27 @@ impl SurveyFlags {
     }
 }
 
-/// Asks for page after page, and tells people at a terminal how far it is.
+/// Asks for page after page, and shows people at a terminal how far it is.
 async fn walk<T: Paged, Q: Serialize>(
     client: &mut Client,
-    path: &str,
+    (path, bucket): (&str, Option<&str>),
     question: impl Fn(Option<Place>) -> Q,
 ) -> Result<T> {
     let mut all: T = client.post(path, Some(&question(None))).await?;
+    let mut bar = None;
     while let Some(place) = all.next() {
-        tell(&format!("{} objects so far, now in {}", all.walked().objects, place.bucket));
+        if bar.is_none() {
+            bar = Some(ProgressBar::over(client, bucket).await);
+        }
+        if let Some(bar) = &mut bar {
+            bar.show(&place.bucket, all.walked().objects);
+        }
         all.take(client.post(path, Some(&question(Some(place)))).await?);
+        if all.merge() > ROWS_MAX {
+            return Err(CliError::Rows { max: ROWS_MAX });
+        }
     }
-    tell("");
     Ok(all)
-}
-
-/// Writes over the line where people see what is going on; programs are told nothing.
-fn tell(progress: &str) {
-    let mut stderr = std::io::stderr();
-    if stderr.is_terminal() {
-        // Whoever cannot be told misses nothing of the result.
-        let _ = write!(stderr, "\r\u{1b}[K{progress}").and_then(|()| stderr.flush());
-    }
 }
 
 pub(crate) async fn diff(flags: DiffFlags, surroundings: &Surroundings) -> Result<String> {
@@ -258,7 +310,7 @@ pub(crate) async fn diff(flags: DiffFlags, surroundings: &Surroundings) -> Resul
     let output = connection.output;
     let mut client = Client::new(connection.resolve(surroundings)?, surroundings)?;
     let question = |after| DiffQuestion { candidate: candidate.clone(), survey: survey.survey(after) };
-    let walked: Result<Diff> = walk(&mut client, "/policy/comparison", question).await;
+    let walked: Result<Diff> = walk(&mut client, ("/policy/comparison", survey.bucket.as_deref()), question).await;
     let diff = walked.map_err(|error| text::shown_in(error, &file, &text, surroundings))?;
     match output {
         Output::Json => output.print(&diff, || Table::new(&[])),
@@ -271,7 +323,7 @@ pub(crate) async fn forecast(flags: ForecastFlags, surroundings: &Surroundings) 
     let output = connection.output;
     let mut client = Client::new(connection.resolve(surroundings)?, surroundings)?;
     let question = |after| ForecastQuestion { until: at.clone(), survey: survey.survey(after) };
-    let forecast: Forecast = walk(&mut client, "/policy/forecast", question).await?;
+    let forecast: Forecast = walk(&mut client, ("/policy/forecast", survey.bucket.as_deref()), question).await?;
     match output {
         Output::Json => output.print(&forecast, || Table::new(&[])),
         Output::Table => Ok(forecast.told()),

@@ -166,8 +166,11 @@ impl Engine {
                 if after { shift.gained.add(group.amount) } else { shift.lost.add(group.amount) }
             }
             if pair.caller.who() == &Who::Anonymous {
-                let before = self.opens(facts, group, pair, Moment { judge: &judge, lake: &sides.before, now: at })?;
-                let after = self.opens(facts, group, pair, Moment { judge: &judge, lake: &sides.after, now: at })?;
+                let opens = |is_allowed, lake: &[Arc<Source>]| match is_allowed {
+                    true => Ok(Some(at)),
+                    false => self.changes_at(facts, group, pair, (Moment { judge: &judge, lake, now: at }, false)),
+                };
+                let (before, after) = (opens(before, &sides.before)?, opens(after, &sides.after)?);
                 if before != after {
                     let amount: &mut Amount = public.entry(Publication { access, before, after }).or_default();
                     amount.add(group.amount);
@@ -215,12 +218,17 @@ impl Engine {
         self.judged(&pair.caller, ask, moment, |judge, question, policies| judge.decide(question, policies).is_ok())
     }
 
-    /// From when on it is allowed.
-    fn opens(&self, facts: &BucketFacts, group: &Alike, pair: &Pair, moment: Moment<'_>) -> Result<Option<Timestamp>> {
+    /// When the answer is another than this one.
+    fn changes_at(
+        &self,
+        facts: &BucketFacts,
+        group: &Alike,
+        pair: &Pair,
+        (moment, is_allowed): (Moment<'_>, bool),
+    ) -> Result<Option<Timestamp>> {
         let ask = ask(facts, group, pair);
         self.judged(&pair.caller, ask, moment, |judge, question, policies| {
-            let explanation = judge.explain(question, policies);
-            if explanation.outcome.is_ok() { Some(moment.now) } else { explanation.changes_at }
+            judge.changes_at(question, policies, is_allowed)
         })
     }
 
@@ -234,14 +242,12 @@ impl Engine {
         until: Timestamp,
     ) -> Result<Vec<(Timestamp, bool)>> {
         let mut turns = Vec::new();
-        for _ in 0..TURNS_MAX {
-            let ask = ask(facts, group, pair);
-            let (was_allowed, changes_at) = self.judged(&pair.caller, ask, moment, |judge, question, policies| {
-                let explanation = judge.explain(question, policies);
-                (explanation.outcome.is_ok(), explanation.changes_at)
-            })?;
+        let mut is_allowed = self.is_allowed(facts, group, pair, moment)?;
+        while turns.len() < TURNS_MAX {
+            let changes_at = self.changes_at(facts, group, pair, (moment, is_allowed))?;
             let Some(at) = changes_at.filter(|at| *at <= until) else { break };
-            turns.push((at, !was_allowed));
+            is_allowed = !is_allowed;
+            turns.push((at, is_allowed));
             moment.now = at;
         }
         Ok(turns)

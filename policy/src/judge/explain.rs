@@ -48,13 +48,16 @@ impl Judge {
         // What permits does not decide where something forbids, nor where it is not enough.
         deciding.retain(|policy| policy.forbids == outcome.is_err());
         deciding.sort_unstable();
-        let later = |at: &i64| self.decide(&Question { now: Timestamp::from_millis(*at), ..*question }, policies);
-        let changes_at = self
-            .instants(question, policies)
-            .into_iter()
-            .find(|at| later(at).is_ok() != outcome.is_ok())
-            .map(Timestamp::from_millis);
+        let changes_at = self.changes_at(question, policies, outcome.is_ok());
         Explanation { outcome, deciding, changes_at }
+    }
+
+    /// The first instant after the question's at which the answer is another than this one, if nothing is changed until then:
+    /// see [`Explanation::changes_at`].
+    pub fn changes_at(&self, question: &Question<'_>, policies: &Policies<'_>, is_allowed: bool) -> Option<Timestamp> {
+        let later = |at: &i64| self.decide(&Question { now: Timestamp::from_millis(*at), ..*question }, policies);
+        let instants = self.instants(question, policies);
+        instants.into_iter().find(|at| later(at).is_ok() != is_allowed).map(Timestamp::from_millis)
     }
 
     fn deciding(&self, question: &Question<'_>, policies: &Policies<'_>) -> Vec<Deciding> {
@@ -94,7 +97,7 @@ impl Judge {
         let known: Vec<i64> = known.into_iter().flatten().map(Timestamp::as_millis).collect();
         let mut instants = known.clone();
         for slice in self.slices(question, policies) {
-            let (dates, durations) = literals(&slice);
+            let Literals { dates, durations } = slice.literals.get_or_init(|| Literals::of(&slice));
             instants.extend(dates);
             let shifts = durations.iter().flat_map(|by| known.iter().filter_map(move |at| at.checked_add(*by)));
             instants.extend(shifts);
@@ -110,15 +113,22 @@ impl Judge {
     }
 }
 
-/// The dates and durations that are written in policies, in milliseconds.
-fn literals(slice: &Slice) -> (Vec<i64>, Vec<i64>) {
-    let (mut dates, mut durations) = (Vec::new(), Vec::new());
-    for text in slice.policies.policies().filter_map(cedar_policy::Policy::to_cedar) {
-        dates.extend(arguments(&text, "datetime(\"").filter_map(instant));
-        durations.extend(arguments(&text, "duration(\"").filter_map(duration));
+/// The dates and durations that are written in the policies of a slice, in milliseconds.
+pub(super) struct Literals {
+    dates: Vec<i64>,
+    durations: Vec<i64>,
+}
+
+impl Literals {
+    fn of(slice: &Slice) -> Self {
+        let (mut dates, mut durations) = (Vec::new(), Vec::new());
+        for text in slice.policies.policies().filter_map(cedar_policy::Policy::to_cedar) {
+            dates.extend(arguments(&text, "datetime(\"").filter_map(instant));
+            durations.extend(arguments(&text, "duration(\"").filter_map(duration));
+        }
+        dates.extend(slice.atoms.iter().flat_map(|atom| atom.instants()));
+        Self { dates, durations }
     }
-    dates.extend(slice.atoms.iter().flat_map(|atom| atom.instants()));
-    (dates, durations)
 }
 
 fn arguments<'t>(text: &'t str, call: &'t str) -> impl Iterator<Item = &'t str> {

@@ -7,13 +7,14 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use cedar_policy::{PolicyId, PolicySet};
 use kernel::{BucketName, Principal, Who};
 
 use super::composition::Side;
 use super::entities;
+use super::explain::Literals;
 use super::quick::Quick;
 use super::shape::Shape;
 use crate::PolicyHash;
@@ -48,6 +49,8 @@ pub(super) struct Slice {
     pub(super) is_whole: bool,
     /// The same in fewer policies, where it can be said so.
     pub(super) quick: Option<Quick>,
+    /// What it compares time with, once that was asked for.
+    pub(super) literals: OnceLock<Literals>,
 }
 
 /// What is known of a policy beside its text.
@@ -233,6 +236,7 @@ impl Slice {
             known: HashMap::new(),
             is_whole: true,
             quick: None,
+            literals: OnceLock::new(),
         })
     }
 

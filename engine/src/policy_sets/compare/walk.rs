@@ -25,6 +25,8 @@ const BUCKETS_MAX: usize = 100;
 const ANSWERS_MAX: usize = 10_000;
 /// Rows that are read at once.
 const ROWS: usize = 1_000;
+/// Answers after which others have their turn: one takes from ten microseconds to a millisecond.
+const ANSWERS_IN_A_ROW: usize = 8;
 
 /// Somebody who wants to do something.
 pub(super) struct Pair {
@@ -87,7 +89,10 @@ impl Engine {
                 let (groups, more) = self.alike(&facts, after, &sight, concerned.len(), &mut room).await?;
                 for group in &groups {
                     walked.amount.add(group.amount);
-                    concerned.iter().try_for_each(|pair| visit(&facts, group, pair))?;
+                    for pairs in concerned.chunks(ANSWERS_IN_A_ROW) {
+                        pairs.iter().try_for_each(|pair| visit(&facts, group, pair))?;
+                        tokio::task::yield_now().await;
+                    }
                 }
                 key = more;
             }
