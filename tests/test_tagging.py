@@ -47,6 +47,7 @@ BAD = {
     "long value": ({"n": "v" * 257}, ("InvalidTag",)),
     "reserved": ({"aws:x": "v"}, ("InvalidTag",)),
     "reserved in capitals": ({"AWS:x": "v"}, ("InvalidTag",)),
+    "of the lake in capitals": ({"LAKE:x": "v"}, ("InvalidTag",)),
     "sign in name": ({"a&b": "v"}, ("InvalidTag",)),
     "sign in value": ({"a": "v;w"}, ("InvalidTag",)),
     "emoji": ({"a": "\U0001f32c"}, ("InvalidTag",)),

@@ -79,7 +79,8 @@ pub enum TagError {
     /// The same name twice.
     #[error("tag name `{0}` stands twice")]
     Duplicate(String),
-    /// A name of 0 or more than 128 characters, a value of more than 256, or a reserved `aws:` prefix.
+    /// A name of 0 or more than 128 characters, a value of more than 256, or a reserved name: one that begins with `aws:`, or
+    /// with `lake:` and is not all in small letters.
     #[error("tag `{0}` is too long, empty or reserved")]
     Form(String),
     /// A character in name or value that is no letter, number, space or one of `+-=._:/@`.
@@ -90,6 +91,13 @@ pub enum TagError {
 fn may_stand_in_tag(character: char) -> bool {
     let is_space = character.is_whitespace() && !character.is_control();
     character.is_alphanumeric() || is_space || matches!(character, '+' | '-' | '=' | '.' | '_' | ':' | '/' | '@')
+}
+
+/// Names of AWS, and those of the lake's own that are not in small letters: policies read what begins with `lake:`, and
+/// their conditions name tags in whatever case.
+fn is_reserved(name: &str) -> bool {
+    let begins = |with: &str| name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    begins("aws:") || (begins("lake:") && name.contains(|character: char| character.is_ascii_uppercase()))
 }
 
 impl Tags {
@@ -106,8 +114,7 @@ impl Tags {
         let mut checked = BTreeMap::new();
         for (name, value) in tags {
             let name_chars = name.chars().count();
-            let is_reserved = name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
-            if name_chars == 0 || name_chars > 128 || value.chars().count() > 256 || is_reserved {
+            if name_chars == 0 || name_chars > 128 || value.chars().count() > 256 || is_reserved(&name) {
                 return Err(TagError::Form(name));
             }
             if !name.chars().chain(value.chars()).all(may_stand_in_tag) {
@@ -275,10 +282,10 @@ mod tests {
         for (name, value) in [("n".repeat(129), String::new()), ("n".to_owned(), "v".repeat(257)), Default::default()] {
             assert!(matches!(checked(&name, &value), Err(TagError::Form(_))), "{name}");
         }
-        for reserved in ["aws:x", "AWS:x", "aWs:"] {
+        for reserved in ["aws:x", "AWS:x", "aWs:", "LAKE:class", "lake:Class", "lakE:"] {
             assert!(matches!(checked(reserved, "v"), Err(TagError::Form(_))), "{reserved}");
         }
-        for free in ["aws", "awsx", "xaws:", "aw s:"] {
+        for free in ["aws", "awsx", "xaws:", "aw s:", "lake:class", "Lake", "LAKES:class"] {
             assert!(checked(free, "v").is_ok(), "{free}");
         }
     }

@@ -125,9 +125,17 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// The value that a policy variable stands for.
+    /// The value that a policy variable stands for. Of tags whose names differ in case alone the one that is spelled so
+    /// counts; where none is, which one is meant would be a guess.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
-        self.key(&name.to_ascii_lowercase()).into_iter().next().map(Cow::into_owned)
+        match self.tags(name).as_slice() {
+            [] => self.key(&name.to_ascii_lowercase()).into_iter().next().map(Cow::into_owned),
+            [(_, value)] => Some((*value).to_owned()),
+            several => {
+                let (_, tag) = name.split_once('/')?;
+                several.iter().find(|(name, _)| *name == tag).map(|(_, value)| (*value).to_owned())
+            }
+        }
     }
 
     /// The values of a condition key in lower case, which are none where the request has none.
@@ -150,8 +158,12 @@ impl<'a> Question<'a> {
                 self.tags.into_iter().flat_map(|tags| tags.iter().map(|(name, _)| Cow::Borrowed(name))).collect()
             }
             _ => {
-                let found = self.of_caller(name).or_else(|| self.tag(name)).or_else(|| self.lock(name));
-                found.or_else(|| self.brought(name)).into_iter().collect()
+                let tags = self.tags(name);
+                if !tags.is_empty() {
+                    return tags.into_iter().map(|(_, value)| Cow::Borrowed(value)).collect();
+                }
+                let found = self.of_caller(name).or_else(|| self.lock(name)).or_else(|| self.brought(name));
+                found.into_iter().collect()
             }
         }
     }
@@ -219,11 +231,7 @@ impl<'a> Question<'a> {
                 let at = instant(principal?.keys.get(name)?)?;
                 Some(Cow::Owned(rfc3339(Timestamp::from_millis(at))))
             }
-            _ => {
-                let tag = name.strip_prefix("aws:principaltag/")?;
-                let mut tags = principal?.tags.iter();
-                tags.find(|(name, _)| name.eq_ignore_ascii_case(tag)).map(|(_, value)| Cow::Borrowed(value.as_str()))
-            }
+            _ => None,
         }
     }
 
@@ -249,17 +257,24 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// The value of a tag: of the request, of the object, or of the bucket.
-    fn tag(&self, name: &str) -> Option<Cow<'_, str>> {
-        let (of, tag) = name.split_once('/')?;
-        let tags = match of {
-            "aws:requesttag" | "s3:requestobjecttag" => self.tags?,
-            "s3:existingobjecttag" => &self.object?.facts?.facts.tags,
-            "s3:buckettag" => self.bucket?.tags,
-            "aws:resourcetag" if self.action.resource() == Resource::Bucket => self.bucket?.tags,
-            _ => return None,
+    /// The tags that a key means: of the caller, of the request, of the object, or of the bucket. Conditions name tags in
+    /// whatever case, S3 tells tags apart by it: so there may be several.
+    fn tags(&self, name: &str) -> Vec<(&str, &str)> {
+        let Some((of, tag)) = name.split_once('/') else { return Vec::new() };
+        let is_meant = |(name, _): &(&str, &str)| name.eq_ignore_ascii_case(tag);
+        let bucket = || self.bucket.map(|bucket| bucket.tags);
+        let tags = match of.to_ascii_lowercase().as_str() {
+            "aws:principaltag" => {
+                let tags = self.caller.principal().into_iter().flat_map(|principal| principal.tags.iter());
+                return tags.map(|(name, value)| (name.as_str(), value.as_str())).filter(is_meant).collect();
+            }
+            "aws:requesttag" | "s3:requestobjecttag" => self.tags,
+            "s3:existingobjecttag" => self.object.and_then(|object| Some(&object.facts?.facts.tags)),
+            "s3:buckettag" => bucket(),
+            "aws:resourcetag" if self.action.resource() == Resource::Bucket => bucket(),
+            _ => None,
         };
-        tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag)).map(|(_, value)| Cow::Borrowed(value))
+        tags.into_iter().flat_map(Tags::iter).filter(is_meant).collect()
     }
 }
 

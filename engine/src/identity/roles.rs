@@ -56,7 +56,7 @@ impl Engine {
         let arn = naming::arn(&account.to_string(), "role", &path, new.name);
         self.permit_identity(caller, Action::CreateRole, &arn)?;
         expect_bounds(new.description, new.session_max_seconds)?;
-        users::tags(&new.tags)?;
+        users::tags_of_caller(&new.tags)?;
         check(new.name, new.trust, &Attachment::Trust(arn))?;
         let role = Role {
             account: account.to_string(),
@@ -170,9 +170,9 @@ impl Engine {
         self.permit_role(caller, action, &self.identities.roster(), account, name)?;
         self.change_identities(|next| {
             let mut role: Role = next.now().of::<Role>(account, name)?.clone();
-            role.tags.extend(set);
-            role.tags.retain(|tag, _| !unset.contains(tag));
-            users::tags(&role.tags)?;
+            users::tags_of_caller(&set)?;
+            role.tags = users::untagged(users::tagged(role.tags, set), unset);
+            users::tags_of_caller(&role.tags)?;
             next.put(role)
         })
         .await

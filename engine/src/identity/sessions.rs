@@ -129,7 +129,7 @@ impl Carried {
                 method: AuthMethod::Session,
             }),
         };
-        principal.tags.extend(self.tags.clone());
+        principal.tags = users::tagged(principal.tags, self.tags.clone());
         principal.keys.extend(self.keys.clone());
         if self.issued_ms > 0 {
             principal.keys.insert("aws:tokenissuetime".to_owned(), (self.issued_ms / 1_000).to_string());
@@ -196,7 +196,7 @@ impl Engine {
         keys: BTreeMap<String, String>,
     ) -> Result<Assumed> {
         naming::name("session", assume.session_name, naming::NAME_CHARS_MAX)?;
-        users::tags(&assume.tags)?;
+        users::tags_of_caller(&assume.tags)?;
         let roster = self.identities.roster();
         let found = naming::parse_arn(assume.role_arn, "role")
             .and_then(|(account, name)| roster.find::<Role>(&within(account, name)).ok())
@@ -220,8 +220,7 @@ impl Engine {
         }
         let is_chained = caller.principal().is_some_and(|caller| caller.kind == PrincipalKind::Role);
         let seconds_max = if is_chained { SESSION_SECONDS_DEFAULT } else { role.session_max_seconds };
-        let mut tags = role.tags.clone();
-        tags.extend(assume.tags.clone());
+        let tags = users::tagged(role.tags.clone(), assume.tags.clone());
         let session = assume.session_name.to_owned();
         let carried = Carried {
             of: For::Role { name: role.name.clone(), id: role.id.clone(), session },

@@ -1,6 +1,6 @@
 //! Users: made, listed, tagged and removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::{AccountId, Caller};
 use policy::Action;
@@ -13,6 +13,33 @@ use crate::{Engine, Error, Result};
 
 /// Tags of one identity. Source: IAM User Guide, *IAM and AWS STS quotas*.
 pub(super) const TAGS_MAX: usize = 50;
+
+/// Tags of an identity, over which others are set: those whose names differ in case alone are replaced, for no identity has
+/// both.
+///
+/// Source: IAM User Guide, *Tags for AWS Identity and Access Management resources*, "Case sensitivity".
+pub(super) fn tagged(mut tags: BTreeMap<String, String>, set: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    tags.retain(|name, _| !set.keys().any(|new| new.eq_ignore_ascii_case(name)));
+    tags.extend(set);
+    tags
+}
+
+/// Tags of an identity without some, which are named in whatever case.
+pub(super) fn untagged(mut tags: BTreeMap<String, String>, unset: &[String]) -> BTreeMap<String, String> {
+    tags.retain(|name, _| !unset.iter().any(|gone| gone.eq_ignore_ascii_case(name)));
+    tags
+}
+
+/// Checks tags of a user, a role or a session, of which no two may differ in the case of their names alone.
+pub(super) fn tags_of_caller(given: &BTreeMap<String, String>) -> std::result::Result<(), IdentityFault> {
+    let mut names = BTreeSet::new();
+    match given.keys().find(|name| !names.insert(name.to_ascii_lowercase())) {
+        Some(name) => Err(IdentityFault::Value(format!(
+            "duplicate tag keys found, which are told apart without regard to case: `{name}`"
+        ))),
+        None => tags(given),
+    }
+}
 
 /// Checks tags of an identity.
 pub(super) fn tags(tags: &BTreeMap<String, String>) -> std::result::Result<(), IdentityFault> {
@@ -44,7 +71,7 @@ impl Engine {
     ) -> Result<User> {
         naming::name("user", name, NAME_CHARS_MAX)?;
         let path = naming::path(path)?;
-        tags(&with)?;
+        tags_of_caller(&with)?;
         self.permit_identity(caller, Action::CreateUser, &naming::arn(&account.to_string(), "user", &path, name))?;
         let user = User {
             account: account.to_string(),
@@ -163,9 +190,9 @@ impl Engine {
         self.permit_user(caller, action, &self.identities.roster(), account, name)?;
         self.change_identities(|next| {
             let mut user: User = next.now().of::<User>(account, name)?.clone();
-            user.tags.extend(set);
-            user.tags.retain(|tag, _| !unset.contains(tag));
-            tags(&user.tags)?;
+            tags_of_caller(&set)?;
+            user.tags = untagged(tagged(user.tags, set), unset);
+            tags_of_caller(&user.tags)?;
             next.put(user)
         })
         .await

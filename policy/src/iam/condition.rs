@@ -78,7 +78,22 @@ pub(crate) struct Condition {
     pub(crate) operator: Operator,
     pub(crate) key: String,
     pub(crate) values: Vec<Value>,
+    /// Whether the statement forbids.
+    pub(crate) forbids: bool,
 }
+
+/// Condition keys that end in the name of a tag.
+const TAG_KEYS: [&str; 9] = [
+    "aws:principaltag/",
+    "aws:requesttag/",
+    "aws:resourcetag/",
+    "iam:resourcetag/",
+    "s3:accesspointtag/",
+    "s3:buckettag/",
+    "s3:existingobjecttag/",
+    "s3:requestobjecttag/",
+    "sts:requestcontext/",
+];
 
 const COMPARISONS: [(&str, Comparison, bool); 26] = [
     ("StringEquals", Comparison::StringEquals, false),
@@ -183,6 +198,15 @@ impl Condition {
             let one_fits = self.values.iter().any(|value| self.fits(comparison, value, text, question));
             one_fits != negated
         };
+        if found.len() > 1 && is_of_tag(&self.key) {
+            // A tag has one value. Where names differ in case alone, that of each must let in, and that of any keeps out: who
+            // may set tags passes no condition by a second one.
+            return if self.forbids {
+                found.iter().any(|text| fits(text))
+            } else {
+                found.iter().all(|text| fits(text))
+            };
+        }
         match (quantifier, found.is_empty()) {
             (Quantifier::All, _) => found.iter().all(|text| fits(text)),
             (Quantifier::Any, _) => found.iter().any(|text| fits(text)) || (if_exists && found.is_empty()),
@@ -216,6 +240,11 @@ impl Condition {
             _ => false,
         }
     }
+}
+
+/// Whether a condition key, in lower case, ends in the name of a tag.
+pub(crate) fn is_of_tag(key: &str) -> bool {
+    TAG_KEYS.iter().any(|prefix| key.len() > prefix.len() && key.starts_with(prefix))
 }
 
 impl Order {

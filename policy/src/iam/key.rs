@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Attachment;
-use super::condition::{Comparison, Condition, Operator, Order, Quantifier, Value};
-use super::document::Statement;
+use super::condition::{Comparison, Condition, Operator, Order, Quantifier, Value, is_of_tag};
+use super::document::{Effect, Statement};
 use super::pattern::escape;
 use super::translate::{Result, ask, meaning};
 use crate::atom::{Atom, Test};
@@ -124,19 +124,6 @@ const KEYS: [&str; 106] = [
     "sts:webidentitytoken",
 ];
 
-/// Keys that end in the name of a tag.
-const TAG_KEYS: [&str; 9] = [
-    "aws:principaltag/",
-    "aws:requesttag/",
-    "aws:resourcetag/",
-    "iam:resourcetag/",
-    "s3:accesspointtag/",
-    "s3:buckettag/",
-    "s3:existingobjecttag/",
-    "s3:requestobjecttag/",
-    "sts:requestcontext/",
-];
-
 /// The tests of a statement's conditions: all must hold.
 pub(super) fn conditions(
     statement: &Statement,
@@ -152,10 +139,13 @@ pub(super) fn conditions(
         for (key, texts) in &keys.0 {
             check(key, attachment)?;
             let values: Vec<_> = texts.iter().map(&plain).collect();
-            let condition = condition(operator, key, &values)?;
+            let mut condition = condition(operator, key, &values)?;
+            condition.forbids = statement.effect == Effect::Deny;
+            // What is asked of a tag depends on whether it forbids, and equal names are one question.
+            let of_any = if condition.forbids && is_of_tag(&condition.key) { " of any spelling" } else { "" };
             let native = native(&condition, &values);
             tests.push(native.unwrap_or_else(|| {
-                ask(atoms, format!("{operator_name} {key} {values:?}"), Test::Condition(condition))
+                ask(atoms, format!("{operator_name} {key}{of_any} {values:?}"), Test::Condition(condition))
             }));
         }
     }
@@ -166,8 +156,7 @@ pub(super) fn conditions(
 /// of other services and of providers' claims.
 fn check(key: &str, attachment: &Attachment) -> Result<()> {
     let lower = key.to_ascii_lowercase();
-    let is_tag = TAG_KEYS.iter().any(|prefix| lower.len() > prefix.len() && lower.starts_with(prefix));
-    let is_known = KEYS.contains(&lower.as_str()) || is_tag;
+    let is_known = KEYS.contains(&lower.as_str()) || is_of_tag(&lower);
     let names_something = lower.rsplit_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
     if is_known || (names_something && !matches!(attachment, Attachment::Bucket(_))) {
         return Ok(());
@@ -181,7 +170,7 @@ fn condition(operator: Operator, key: &str, texts: &[String]) -> Result<Conditio
     if values.is_empty() {
         return meaning(format!("condition on `{key}`: no value is given"));
     }
-    Ok(Condition { operator, key: key.to_ascii_lowercase(), values })
+    Ok(Condition { operator, key: key.to_ascii_lowercase(), values, forbids: false })
 }
 
 /// A condition that Cedar knows how to ask itself, so that it can be reasoned about: time, address, transport, and who
