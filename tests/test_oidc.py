@@ -184,6 +184,32 @@ def test_web_identity_with_a_role(oidc, issuer):
         assert error.value.response["Error"]["Code"] == code
 
 
+def test_only_roles_that_trust_the_provider_are_taken_on_with_a_token(oidc, issuer):
+    """Whoever lets in users, an account or everybody does not mean those who come with a token, in no group at all."""
+    iam, host = oidc.client("iam", signature_version="v4"), issuer.url.removeprefix("http://")
+    provider = {"Federated": f"arn:aws:iam::000000000000:oidc-provider/{host}"}
+    home = "arn:aws:iam::000000000000:root"
+    for number, (principal, actions, expected) in enumerate(
+        [
+            ({"AWS": home}, "sts:*", 403),
+            ({"AWS": home}, ["sts:AssumeRole*"], 403),
+            ({"AWS": "000000000000"}, "sts:AssumeRoleWithWebIdentity", 403),
+            ({"AWS": "*"}, "sts:*", 403),
+            ("*", "sts:AssumeRoleWithWebIdentity", 403),
+            ({"AWS": "arn:aws:iam::000000000000:user/here:alice"}, "sts:*", 403),
+            ({"Federated": "arn:aws:iam::000000000000:oidc-provider/other.example"}, "sts:*", 403),
+            (provider, "sts:AssumeRole", 403),
+            (provider | {"AWS": home}, "sts:*", 200),
+            (provider, "sts:AssumeRoleWithWebIdentity", 200),
+        ]
+    ):
+        trust = policy({"Effect": "Allow", "Principal": principal, "Action": actions})
+        role = iam.create_role(RoleName=f"trusting-{number}", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        asked = {"Action": "AssumeRoleWithWebIdentity", "RoleArn": role, "RoleSessionName": "run"}
+        status, body = sts(oidc.endpoint, **asked, WebIdentityToken=issuer.token())
+        assert status == expected, (principal, actions, body)
+
+
 def test_accounts_name_the_audiences_of_their_roles(oidc, issuer):
     """`aws iam create-open-id-connect-provider`: roles are taken on with tokens for the clients that it names."""
     iam, host = oidc.client("iam", signature_version="v4"), issuer.url.removeprefix("http://")

@@ -122,6 +122,9 @@ impl S3Route for OwnRoute {
             Some(Claim::Website(_)) => true,
             Some(Claim::Query) => {
                 resolve(request, query_api::OPERATION, &caller);
+                if request.credentials.is_some() && !query_api::is_signed_as_it_must_be(&request.headers) {
+                    return Err(Mistake::NotSigned.into());
+                }
                 true
             }
             Some(Claim::Batch(_)) => {

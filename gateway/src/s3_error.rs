@@ -103,7 +103,7 @@ pub(crate) enum Mistake {
     /// The admin API was sent too much.
     #[error("the document has more than {max} bytes")]
     DocumentTooLong { max: usize },
-    /// The admin API takes signatures of one kind.
+    /// The admin API, IAM and STS take signatures of one kind.
     #[error("the request must be signed in the Authorization header, with the SHA-256 of its body")]
     NotSigned,
     /// Not an annotation's name.

@@ -128,6 +128,19 @@ pub struct Narrowing {
     pub document: Arc<str>,
 }
 
+impl Narrowing {
+    /// The name of what a key is narrowed by. It stays with whatever the key begins, where a session policy ends with its
+    /// session.
+    pub const SERVICE_ACCOUNT: &'static str = "service account";
+    /// The name of what one session is narrowed by.
+    pub const SESSION_POLICY: &'static str = "session policy";
+
+    /// Whether it is that of a key.
+    pub fn is_of_key(&self) -> bool {
+        self.name == Self::SERVICE_ACCOUNT
+    }
+}
+
 /// How a request came. What a header says is only here where a policy may ask for it; it never names a caller.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Origin {

@@ -2,6 +2,8 @@
 //!
 //! This table is the one place that knows which actions there are: the schema of policies is made from it.
 
+mod widening;
+
 /// What an action is done to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Resource {

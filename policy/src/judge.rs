@@ -9,6 +9,7 @@
 //! A policy whose evaluation fails would be skipped by Cedar, and where it forbids, that would open what it closes: so any
 //! failure refuses.
 
+mod beyond;
 mod composition;
 mod entities;
 mod explain;
@@ -98,6 +99,9 @@ impl Judge {
                 return Err(refusal(Refused::because("it is not what this role is for"), PolicyHash::NONE));
             }
             Who::Anonymous | Who::Principal(_) => {}
+        }
+        if let Some(reason) = beyond::refuses(question) {
+            return Err(refusal(Refused::because(reason), PolicyHash::NONE));
         }
         let Some(slice) = self.slice_of_sides(question, policies) else {
             return Err(refusal(Refused::because("what holds in every lake cannot be read"), PolicyHash::NONE));
@@ -238,7 +242,8 @@ impl Judge {
         let lake = [BASE.as_slice(), policies.lake];
         let resource = if composition::is_beyond_resource(question) { &[] } else { policies.resource };
         let sides = allows(Among { lake, identity: policies.identity, resource });
-        sides.is_some_and(|permits| composition::suffice(question, &permits).is_ok())
+        beyond::refuses(question).is_none()
+            && sides.is_some_and(|permits| composition::suffice(question, &permits).is_ok())
             && policies.narrowing.iter().all(|narrowing| {
                 let among = Among { identity: std::slice::from_ref(narrowing), ..Among::default() };
                 allows(among).is_some_and(|permits| !permits.is_empty())

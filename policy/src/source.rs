@@ -90,6 +90,8 @@ pub(crate) struct Compiled {
     pub(crate) atoms: Vec<Arc<Atom>>,
     /// Whether it names a whole account, and so leaves the decision to that account.
     pub(crate) delegates: bool,
+    /// Whether it is about those whom a provider outside lets in.
+    pub(crate) is_of_provider: bool,
     /// Whether it lets in everybody, or nearly so.
     pub(crate) is_public: bool,
 }
@@ -237,7 +239,7 @@ impl Compiled {
             PrincipalConstraint::IsIn(name, uid) => Callers::TypeWithin(name, uid),
         };
         let delegates = matches!(&callers, Callers::Within(uid) if uid.type_name().basename() == "Account");
-        Self { policy, actions, bucket, callers, atoms, delegates, is_public: false }
+        Self { policy, actions, bucket, callers, atoms, delegates, is_of_provider: false, is_public: false }
     }
 
     /// Whether its head can match.

@@ -155,7 +155,7 @@ fn of_key(roster: &Roster, key: &AccessKey) -> std::result::Result<Principal, Cr
         Some(name) => user_principal(roster.of::<User>(account, name).map_err(|_| CredentialFault::Key)?),
     };
     if let Some(document) = &key.narrowed {
-        principal.narrowed.push(Narrowing { name: "service account", document: Arc::clone(document) });
+        principal.narrowed.push(Narrowing { name: Narrowing::SERVICE_ACCOUNT, document: Arc::clone(document) });
     }
     Ok(principal)
 }

@@ -71,7 +71,8 @@ impl Engine {
         Ok(NewKey { record, secret: secret_text(&key) })
     }
 
-    /// Makes an access key of a user, or of the account's root. Who is narrowed makes none: the new key would not be.
+    /// Makes an access key of a user, or of the account's root. Who is narrowed makes none (`Action::widens`), and the
+    /// root's keys are made by that root and by the lake's alone, here and below.
     ///
     /// # Errors
     /// `Identity` where there is no such user or it has as many keys as it may have; `Denied`, `Unavailable`.
@@ -83,10 +84,6 @@ impl Engine {
         new: NewAccessKey,
     ) -> Result<NewKey> {
         self.permit_owner(caller, Action::CreateAccessKey, account, user)?;
-        if caller.principal().is_some_and(|maker| !maker.narrowed.is_empty()) {
-            let reason = "who is narrowed makes no keys, which would not be";
-            return Err(Self::beyond_bounds(caller, Action::CreateAccessKey, reason));
-        }
         let key = self.make_key(new)?;
         self.change_identities(move |next| {
             let owner = match user {

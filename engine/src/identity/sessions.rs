@@ -101,6 +101,9 @@ pub(super) struct Carried {
     keys: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     narrowed: Vec<Arc<str>>,
+    /// What the key was narrowed by that began it, or that began what began it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    key_narrowed: Vec<Arc<str>>,
 }
 
 impl Carried {
@@ -135,8 +138,9 @@ impl Carried {
             principal.keys.insert("aws:tokenissuetime".to_owned(), (self.issued_ms / 1_000).to_string());
         }
         principal.method = AuthMethod::Session;
-        let narrowing = |document: &Arc<str>| Narrowing { name: "session policy", document: Arc::clone(document) };
-        principal.narrowed.extend(self.narrowed.iter().map(narrowing));
+        let by = |name| move |document: &Arc<str>| Narrowing { name, document: Arc::clone(document) };
+        principal.narrowed.extend(self.narrowed.iter().map(by(Narrowing::SESSION_POLICY)));
+        principal.narrowed.extend(self.key_narrowed.iter().map(by(Narrowing::SERVICE_ACCOUNT)));
         Ok(principal)
     }
 }
@@ -158,7 +162,8 @@ pub(crate) fn role_principal(role: &Role, session: &str) -> Principal {
 }
 
 impl Engine {
-    /// Takes on a role.
+    /// Takes on a role. The session may do what the role may, within its own policy, and within what a narrowed key is
+    /// narrowed to that begins it; what narrows the caller's session alone ends there, as in AWS.
     ///
     /// # Errors
     /// `Denied` where the role does not trust the caller or there is none; `Identity` for a value that cannot be.
@@ -231,6 +236,7 @@ impl Engine {
             tags,
             keys,
             narrowed: self.narrowing(&roster, account_id(&role.account), &assume.bounds)?,
+            key_narrowed: narrowed_by(caller, true),
         };
         let principal = role_principal(role, assume.session_name);
         let session = self.begin(carried, assume.bounds.seconds, seconds_max)?;
@@ -271,7 +277,8 @@ impl Engine {
             groups: if is_outside { principal.groups.clone() } else { BTreeSet::new() },
             tags: if is_outside { principal.tags.clone() } else { BTreeMap::new() },
             keys: principal.keys.clone(),
-            narrowed: principal.narrowed.iter().map(|narrowing| Arc::clone(&narrowing.document)).collect(),
+            narrowed: narrowed_by(caller, false),
+            key_narrowed: narrowed_by(caller, true),
         };
         self.begin(carried, seconds, USER_SESSION_SECONDS_MAX)
     }
@@ -294,6 +301,7 @@ impl Engine {
             tags: BTreeMap::new(),
             keys: BTreeMap::new(),
             narrowed,
+            key_narrowed: Vec::new(),
         };
         self.begin(carried, bounds.seconds, USER_SESSION_SECONDS_MAX)
     }
@@ -316,6 +324,7 @@ impl Engine {
             tags,
             keys,
             narrowed,
+            key_narrowed: Vec::new(),
         };
         let principal = outside_principal(outside);
         let session = self.begin(carried, bounds.seconds, USER_SESSION_SECONDS_MAX)?;
@@ -378,6 +387,13 @@ fn trust_of(role: &Role) -> Result<Source> {
     Source::iam(&format!("role {}", role.name), &role.trust, &Attachment::Trust(role.arn())).map_err(|fault| {
         Error::Corrupt { what: format!("the trust policy of `{}`", role.name), source: Box::new(fault) }
     })
+}
+
+/// What a caller is narrowed by: its key, or its session alone.
+fn narrowed_by(caller: &Caller, by_key: bool) -> Vec<Arc<str>> {
+    let narrowed = caller.principal().into_iter().flat_map(|principal| &principal.narrowed);
+    let narrowed = narrowed.filter(|narrowing| narrowing.is_of_key() == by_key);
+    narrowed.map(|narrowing| Arc::clone(&narrowing.document)).collect()
 }
 
 /// The ARN that a caller is asked about by.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::Engine;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -24,6 +24,7 @@ use kernel::Caller;
 use s3s::{Body, S3Request, S3Response};
 
 use super::Desk;
+use crate::front::payload::{CONTENT_SHA256, Payload};
 use crate::front::trace::RequestTrace;
 use crate::listen::ClientCertificate;
 use crate::s3_error::{Failure, Mistake};
@@ -57,6 +58,13 @@ pub(crate) fn is_form(method: &Method, path: &str, content_type: &[u8]) -> bool 
     let begins =
         content_type.get(..FORM_TYPE.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(FORM_TYPE.as_bytes()));
     *method == Method::POST && path == "/" && begins
+}
+
+/// Whether a signature covers the form: it stands in the header, and the hash of the body is part of it, whether the client
+/// names it or not. Else whoever saw one request on its way could send another form with it.
+pub(crate) fn is_signed_as_it_must_be(headers: &HeaderMap) -> bool {
+    headers.contains_key(AUTHORIZATION)
+        && (!headers.contains_key(CONTENT_SHA256) || matches!(Payload::of(headers), Ok(Payload::Hash(_))))
 }
 
 /// Answers a request whose signature, if it has one, was verified.

@@ -23,11 +23,13 @@ pub(super) struct Callers {
     pub(super) test: Option<String>,
     /// Whether it is everybody, or nearly so.
     pub(super) is_public: bool,
+    /// Whether it is whoever a provider outside lets in.
+    pub(super) is_of_provider: bool,
 }
 
 impl Callers {
     fn all() -> Self {
-        Self { head: "principal".to_owned(), test: None, is_public: true }
+        Self { head: "principal".to_owned(), test: None, is_public: true, is_of_provider: false }
     }
 }
 
@@ -148,7 +150,7 @@ pub(crate) fn provider(text: &str) -> &str {
 impl Named {
     /// As the head of a policy; none for who is nobody.
     fn head(self, atoms: &mut Vec<std::sync::Arc<Atom>>) -> Option<Callers> {
-        let some = |head: String, test| Callers { head, test, is_public: false };
+        let some = |head: String, test| Callers { head, test, is_public: false, is_of_provider: false };
         Some(match self {
             Self::Everybody => Callers::all(),
             Self::Account(account) => some(format!("principal in Lake::Account::\"{account}\""), None),
@@ -156,7 +158,10 @@ impl Named {
                 format!("principal == Lake::{kind}::\"{}\"", escape(&name)),
                 Some(format!("principal.{attribute} == \"{}\"", escape(&arn))),
             ),
-            Self::Provider(name) => some("principal".to_owned(), Some(of_provider(name, atoms))),
+            Self::Provider(name) => {
+                let test = Some(of_provider(name, atoms));
+                Callers { is_of_provider: true, ..some("principal".to_owned(), test) }
+            }
             Self::Service => return None,
         })
     }

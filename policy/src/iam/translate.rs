@@ -48,6 +48,7 @@ struct Draft {
     /// The same, of fewer actions: what is well said of one is well said of all whose questions are of the same kind.
     checked: String,
     is_public: bool,
+    is_of_provider: bool,
 }
 
 impl Translation<'_> {
@@ -62,6 +63,7 @@ impl Translation<'_> {
                 let id = PolicyId::new(format!("{}#{index}:{label}:{}:{number}", self.name, draft.kind));
                 let mut policy = Compiled::new(checked(id, &label, &draft)?, atoms.clone());
                 policy.is_public = draft.is_public;
+                policy.is_of_provider = draft.is_of_provider;
                 compiled.push(policy);
             }
             if compiled.len() > POLICIES_MAX {
@@ -96,7 +98,7 @@ impl Translation<'_> {
             applies = true;
             let on = resources.head(resource, self.attachment);
             let (said, checked) = (in_cedar(&named), in_cedar(&one_of_each_kind(&named)));
-            for Callers { head, test: of_caller, is_public } in &callers {
+            for Callers { head, test: of_caller, is_public, is_of_provider } in &callers {
                 let tests = of_caller.iter().chain(&test).chain(&conditions).cloned().collect::<Vec<_>>();
                 let when =
                     if tests.is_empty() { String::new() } else { format!(" when {{ {} }}", joined(&tests, "&&")) };
@@ -104,7 +106,8 @@ impl Translation<'_> {
                     format!("@reason(\"{reason}\")\n{effect} ({head}, action in [{actions}], {on}){when};")
                 };
                 let is_public = *is_public && !confined && statement.effect == Effect::Allow;
-                drafts.push(Draft { kind, text: text(&said), checked: text(&checked), is_public });
+                let (text, checked, is_of_provider) = (text(&said), text(&checked), *is_of_provider);
+                drafts.push(Draft { kind, text, checked, is_public, is_of_provider });
             }
         }
         // S3 takes no statement that can never apply; documents of others may speak of other services.

@@ -28,6 +28,8 @@ pub(crate) enum Side {
         /// Whether the document lets everybody in, so that `RestrictPublicBuckets` confines it.
         is_public: bool,
     },
+    /// The resource, for whoever a provider outside lets in.
+    Provider,
     /// The resource, for the whole of an account.
     Account {
         /// As above.
@@ -65,22 +67,24 @@ pub(super) fn suffice(question: &Question<'_>, permits: &Permits) -> Result<(), 
     let is_account_root = is_account_root(question);
     let is_confined = is_confined(question, account);
     let (mut lake, mut identity, mut resource, mut delegated) = (false, is_account_root, false, false);
+    let provider = permits.0.contains(&Side::Provider);
     for side in &permits.0 {
         match side {
             Side::Lake => lake = true,
             Side::Identity => identity = true,
             Side::Resource { is_public: true } | Side::Account { is_public: true } if is_confined => {}
-            Side::Resource { .. } => resource = true,
+            Side::Resource { .. } | Side::Provider => resource = true,
             Side::Account { .. } => delegated = true,
         }
     }
-    if lake {
+    let asked = asked_of(question);
+    if lake && asked != Asked::TrustAlone {
         return Ok(());
     }
     let is_resource_side = resource || delegated;
     let is_home = account.is_some() && account == owner(question);
-    match asked_of(question) {
-        Asked::TrustAlone => is_resource_side.then_some(()).ok_or("nobody trusts the caller with it"),
+    match asked {
+        Asked::TrustAlone => provider.then_some(()).ok_or("the role does not trust the provider"),
         Asked::Trust if !is_resource_side => Err("the role does not trust the caller"),
         Asked::Trust | Asked::Either if is_home && resource => Ok(()),
         // What is attached to an account's root is everything; but within the account the owner's rights are the base's.
@@ -97,12 +101,14 @@ pub(super) fn suffice(question: &Question<'_>, permits: &Permits) -> Result<(), 
 }
 
 /// Who must be asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     /// Either side within an account, both between accounts.
     Either,
     /// The role always, and the caller's side too, unless the role names the caller.
     Trust,
-    /// The role alone: who asks is known to it alone.
+    /// The role alone, and it names the provider: who asks is known by what the provider says, and nothing that lets in
+    /// users, an account or everybody means it.
     TrustAlone,
 }
 

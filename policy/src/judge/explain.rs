@@ -74,7 +74,7 @@ impl Judge {
                         _ if number > 0 => "narrowing",
                         Side::Lake => "lake",
                         Side::Identity => "identity",
-                        Side::Resource { .. } | Side::Account { .. } => "resource",
+                        Side::Resource { .. } | Side::Provider | Side::Account { .. } => "resource",
                     },
                 });
             }

@@ -249,9 +249,10 @@ impl Slice {
         }
         for source in among.resource {
             let is_public = source.is_public();
-            self.take(source.policies(&concerns), |compiled| match compiled.delegates {
-                true => Side::Account { is_public },
-                false => Side::Resource { is_public },
+            self.take(source.policies(&concerns), |compiled| match (compiled.delegates, compiled.is_of_provider) {
+                (true, _) => Side::Account { is_public },
+                (false, true) => Side::Provider,
+                (false, false) => Side::Resource { is_public },
             });
         }
     }

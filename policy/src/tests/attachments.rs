@@ -191,6 +191,68 @@ fn roles_are_taken_on_by_whom_they_trust() {
     }
 }
 
+/// Whoever comes with a token, a certificate or a directory's password is let in by who trusts the provider alone: not by
+/// who trusts the account, or everybody, and not by the operator's permits for all users.
+#[test]
+fn a_role_is_taken_on_from_outside_where_it_names_the_provider() {
+    let mut case = Case::new();
+    case.identity = Some(ROLE);
+    let outside = with(&somebody(AccountId::HOME, PrincipalKind::User, "x509:ada", &[]), |principal| {
+        principal.keys = BTreeMap::from([("aws:federatedprovider".to_owned(), "x509".to_owned())]);
+    });
+    let all = [Arc::new(Source::cedar("all", "permit (principal, action, resource);").expect("a set"))];
+    let actions =
+        [Action::AssumeRoleWithWebIdentity, Action::AssumeRoleWithCertificate, Action::AssumeRoleWithLdapIdentity];
+    for (principal, expected) in [
+        (r#"{"Federated":"arn:aws:iam::000000000000:x509-provider/x509"}"#, true),
+        (r#"{"Federated":"arn:aws:iam::000000000000:x509-provider/other"}"#, false),
+        (r#"{"AWS":"000000000000"}"#, false),
+        (r#"{"AWS":"arn:aws:iam::000000000000:root"}"#, false),
+        (r#"{"AWS":"arn:aws:iam::000000000000:user/x509:ada"}"#, false),
+        (r#"{"AWS":"*"}"#, false),
+        (r#""*""#, false),
+    ] {
+        let json = says(&format!(r#""Effect":"Allow","Principal":{principal},"Action":"sts:*""#));
+        let resource = [attached(&json, &Attachment::Trust(ROLE.to_owned())).expect(principal)];
+        for (action, lake) in actions.into_iter().flat_map(|action| [(action, &[][..]), (action, &all[..])]) {
+            let policies = Policies { resource: &resource, lake, ..Policies::default() };
+            let found = case.decide(&outside, action, &policies);
+            assert_eq!(found.is_ok(), expected, "{principal} {action:?}: {found:?}");
+        }
+    }
+}
+
+/// Whatever policies say: the keys of an account's root are that root's, and who is narrowed stays so.
+#[test]
+fn some_things_no_policy_allows() {
+    let mut case = Case::new();
+    let all = [Arc::new(Source::cedar("all", "permit (principal, action, resource);").expect("a set"))];
+    let policies = Policies { lake: &all, ..Policies::default() };
+    let alice = somebody(AccountId::HOME, PrincipalKind::User, "alice", &[]);
+    let narrowed = with(&alice, |principal| {
+        let document = says(r#""Effect":"Allow","Action":"*","Resource":"*""#).into();
+        principal.narrowed = vec![kernel::Narrowing { name: kernel::Narrowing::SERVICE_ACCOUNT, document }];
+    });
+    let home = somebody(AccountId::HOME, PrincipalKind::AccountRoot, "root", &[]);
+    let other = somebody(A.parse().expect("A"), PrincipalKind::AccountRoot, "root", &[]);
+    let callers = [&Caller::anonymous(), &alice, &narrowed, &home, &other, &Caller::root()];
+    let (root, bob) = ("arn:aws:iam::000000000000:root", "arn:aws:iam::000000000000:user/bob");
+    for (identity, action, expected) in [
+        (root, Action::CreateAccessKey, [false, false, false, true, false, true]),
+        (root, Action::ListAccessKeys, [false, false, false, true, false, true]),
+        (root, Action::UpdateAccessKey, [false, false, false, true, false, true]),
+        (root, Action::DeleteAccessKey, [false, false, false, true, false, true]),
+        (bob, Action::CreateAccessKey, [true, true, false, true, true, true]),
+        (bob, Action::ListAccessKeys, [true; 6]),
+        (bob, Action::PutUserPolicy, [true, true, false, true, true, true]),
+        (bob, Action::DeleteUser, [true; 6]),
+    ] {
+        case.identity = Some(identity);
+        let found = callers.map(|caller| case.decide(caller, action, &policies).is_ok());
+        assert_eq!(found, expected, "{identity} {action:?}");
+    }
+}
+
 #[test]
 fn what_does_not_belong_into_a_document_is_refused() {
     let long = says(&format!(r#""Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::{}""#, "x".repeat(2_100)));
