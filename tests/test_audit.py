@@ -249,6 +249,18 @@ def test_strangers_are_counted_and_fill_no_disk(audited):
     assert keys == {None}, "what is no known key may be a secret in the wrong place"
 
 
+def test_what_is_counted_is_written_when_it_stops(new_lake):
+    lake = new_lake().start()
+    stranger, tries = lakes.client(lake.endpoint, random_keys()), 30
+    for _ in range(tries):
+        with pytest.raises(ClientError):
+            stranger.list_buckets()
+    assert lake.stop() == 0
+    lake.start()
+    assert sum(entry.get("count", 1) for entry in since(lake, 0) if entry["outcome"] == "refused") == tries
+    assert whole(lake)["fault"] is None
+
+
 def test_entries_are_found_by_what_is_asked(audited, nobody):
     before = head(audited)
     s3, theirs = audited.client(), lakes.client(audited.endpoint, nobody)

@@ -145,6 +145,7 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
 /// A lake that is open.
 struct Lake {
     map: Arc<RocksMap>,
+    engine: Arc<Engine>,
     gateway: Arc<Gateway>,
     background: Vec<tokio::task::JoinHandle<()>>,
     stop: watch::Sender<bool>,
@@ -215,7 +216,7 @@ impl Lake {
         }
         let is_draining = Arc::new(AtomicBool::new(false));
         let gateway = Gateway::new(GatewayParts {
-            engine,
+            engine: Arc::clone(&engine),
             root: RootCredentials {
                 access_key: root.access_key.clone(),
                 secret_key: Secret::new(root.secret_key.to_string()),
@@ -234,7 +235,7 @@ impl Lake {
         // Nobody asks for metrics before the gateway serves.
         let _ = meters.gateway.set(Arc::downgrade(&gateway));
         let new_keys = is_new.then_some(root);
-        Ok(Self { map, gateway, background, stop, is_draining, new_keys, directory })
+        Ok(Self { map, engine, gateway, background, stop, is_draining, new_keys, directory })
     }
 
     /// Says on stdout what a person, or the program that started this one, needs to know. Whoever does not listen misses
@@ -263,7 +264,7 @@ impl Lake {
         tls: Option<Arc<Tls>>,
         mut termination: Termination,
     ) -> Result<(), ServeError> {
-        let Self { map, gateway, background, stop, is_draining, directory, .. } = self;
+        let Self { map, engine, gateway, background, stop, is_draining, directory, .. } = self;
         let asked_to_go = async move {
             let signal = termination.next().await;
             tracing::info!(signal, "asked to go: requests under way may finish");
@@ -281,6 +282,9 @@ impl Lake {
             if task.await.is_err() {
                 tracing::error!("a task in the background ended by a defect");
             }
+        }
+        if let Err(error) = engine.close_audit().await {
+            tracing::error!(error = &error as &(dyn std::error::Error + 'static), "counts of refusals are not written");
         }
         map.close().await;
         drop(directory);

@@ -380,12 +380,23 @@ impl Engine {
     }
 
     /// Writes the counts of those whose window is over.
-    pub(super) async fn settle_crowd(&self) -> Result<usize> {
-        let settled = self.audit.crowd.settle();
-        for (kind, count) in &settled {
-            self.catalog.append_audit(self.crowd_entry(kind, *count).bytes()?).await?;
+    pub(super) async fn settle_crowd(&self) -> Result<()> {
+        self.append_counts(self.audit.crowd.settle()).await
+    }
+
+    /// Writes what is counted and not written yet, whatever its window: once nobody is answered any more.
+    ///
+    /// # Errors
+    /// `Unavailable` where it could not be written.
+    pub async fn close_audit(&self) -> Result<()> {
+        self.append_counts(self.audit.crowd.disperse()).await
+    }
+
+    async fn append_counts(&self, counts: Vec<(Kind, u64)>) -> Result<()> {
+        for (kind, count) in counts {
+            self.catalog.append_audit(self.crowd_entry(&kind, count).bytes()?).await?;
         }
-        Ok(settled.len())
+        Ok(())
     }
 }
 

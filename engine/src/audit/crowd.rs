@@ -208,6 +208,15 @@ impl Crowd {
         if is_listed { Some((kind, 1)) } else { state.knock(kind, now) }
     }
 
+    /// All that were counted and are not written yet: nobody is counted apart any more.
+    pub(super) fn disperse(&self) -> Vec<(Kind, u64)> {
+        let kinds = std::mem::take(&mut *self.state()).kinds.into_iter();
+        let mut counted: Vec<_> =
+            kinds.filter(|(_, knocks)| knocks.uncounted > 0).map(|(kind, knocks)| (kind, knocks.uncounted)).collect();
+        counted.sort();
+        counted
+    }
+
     /// Those that were counted and are to be written, because their window is over.
     pub(super) fn settle(&self) -> Vec<(Kind, u64)> {
         let now = self.clock.monotonic();
