@@ -2,10 +2,12 @@
 
 import json
 import secrets
+import time
 
 import pytest
 
 import admin
+import wire
 from accounts import arns, document, new_account, new_user, statement
 from answers import etag, fetch, headers, keys_of, new_bucket, outcome, refused, status
 from embargoes import FAR, SECRET, TAG, UNTIL, Somebody, ahead, closed_put, saying, text
@@ -77,6 +79,23 @@ def test_writing_over_what_is_closed_tells_no_more_than_writing(lake, s3, outsid
     ]
     assert [answer.status for answer in answers] == [412] * 3, answers
     assert fetch(s3, bucket, "zq9") == SECRET
+
+
+def test_conditions_tell_nothing_of_what_is_closed_meanwhile(lake, s3, bucket, outsider):
+    """The condition holds when the request begins, and the object comes while its body is on the way."""
+    body = b"mine" * 1000
+    for guess in (etag(SECRET), etag(b"guess"), "*"):
+        s3.delete_object(Bucket=bucket, Key="run")
+        made = request("PUT", lake.host, f"/{bucket}/run", (), [("If-None-Match", guess)], body)
+        raw = signed(made, outsider.keys).bytes()
+        with wire.connect(lake.address) as connection:
+            connection.sendall(raw[:-10])
+            time.sleep(0.3)
+            closed_put(s3, bucket, "run")
+            connection.sendall(raw[-10:])
+            answer = wire.receive(connection, "PUT")
+        assert (answer.status, answer.code) == (412, "PreconditionFailed"), guess
+        assert fetch(s3, bucket, "run") == SECRET
 
 
 @pytest.mark.parametrize("versioning", [None, "Enabled", "Suspended"])

@@ -12,7 +12,7 @@ use kernel::{
     Headers, KeyId, ObjectFacts, ObjectKey, Piece, Region, Tags, Timestamp, VersionId, WrappedKey, WriteCondition,
 };
 use metadata::rocks::{RocksMap, RocksSettings};
-use metadata::{Bucket, Catalog, Deletion, NewVersion, ObjectScan};
+use metadata::{Bucket, Catalog, Deletion, NewVersion, ObjectScan, Veil};
 use tokio::runtime::Runtime;
 
 /// Keys of a page, the most that S3 gives at once.
@@ -88,6 +88,7 @@ impl Lake {
             inline: None,
             placements: Vec::new(),
             condition: &condition,
+            unseen: Veil::NONE,
             by: "bench",
             completes: None,
             annotations: Vec::new(),
@@ -110,6 +111,7 @@ impl Lake {
             marker,
             now: NOW,
             condition: &condition,
+            unseen: Veil::NONE,
             release: kernel::Release::NONE,
             by: "bench",
         };

@@ -139,11 +139,11 @@ impl Engine {
         let ingested = self.ingest(&permit, hint(&facts, &version), source).await?;
         let by = &caller.to_string();
         let (place, name, ingested_now) = (&put.place, &put.name, &ingested);
-        let if_match = put.if_match.as_ref();
+        let (if_match, unseen) = (put.if_match.as_ref(), &self.unseen(caller, &facts, put.if_match.is_some()));
         let found = Found { permit, facts, version };
         let write = |facts: BucketFacts| async move {
             let now = self.clock.now();
-            let of = Annotated { key: &place.key, name: place.version, if_match, now, by };
+            let of = Annotated { key: &place.key, name: place.version, if_match, unseen, now, by };
             let new = self.new_annotation(name.clone(), ingested_now, now);
             let annotation = new.annotation.clone();
             let (version, sequence) = self.catalog.put_annotation(&facts, of, new).await?;
@@ -176,9 +176,10 @@ impl Engine {
         self.expect_open_annotated(caller, &found.facts, (&remove.place, &found.version), remove.if_match.as_ref())?;
         let by = &caller.to_string();
         let RemoveAnnotation { place, name, if_match } = &remove;
+        let (if_match, unseen) = (if_match.as_ref(), &self.unseen(caller, &found.facts, if_match.is_some()));
         let write = |facts: BucketFacts| async move {
             let now = self.clock.now();
-            let of = Annotated { key: &place.key, name: place.version, if_match: if_match.as_ref(), now, by };
+            let of = Annotated { key: &place.key, name: place.version, if_match, unseen, now, by };
             self.catalog.remove_annotation(&facts, of, name).await
         };
         let ((version, sequence), facts) = self.change_annotated(found, place, write).await?;

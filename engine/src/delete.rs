@@ -60,6 +60,7 @@ impl Engine {
                 marker: VersionId::random(&*self.entropy),
                 now: self.clock.now(),
                 condition: &delete.condition,
+                unseen: self.unseen(permit.caller(), &facts, !delete.condition.is_none()),
                 release: Release { at: self.time.opening(), bypass_governance },
                 by,
             };

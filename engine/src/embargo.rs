@@ -14,7 +14,8 @@ mod listed;
 pub(crate) mod place;
 pub(crate) mod written;
 
-use kernel::{Caller, EmbargoListing, ObjectFacts, ObjectKey, Timestamp, Unexpected, Version, WriteCondition};
+use kernel::{Caller, EmbargoListing, ObjectFacts, ObjectKey, Timestamp, Unexpected, Version, Who, WriteCondition};
+use metadata::Veil;
 use policy::Action;
 
 use crate::audit;
@@ -91,6 +92,19 @@ impl Engine {
             Some(_) => Err(Error::Precondition(Unmet::Header("If-None-Match"))),
             None => Ok(()),
         }
+    }
+
+    /// Of which objects the condition of a write tells nothing when it takes effect: one may have been closed since
+    /// [`Self::expect_open`] looked.
+    pub(crate) fn unseen(&self, caller: &Caller, bucket: &BucketFacts, has_condition: bool) -> Veil<ObjectFacts> {
+        if !has_condition || !matches!(caller.who(), Who::Anonymous | Who::Principal(_)) {
+            return Veil::NONE;
+        }
+        let (caller, of, now) = (caller.clone(), bucket.owner, self.time.opening());
+        Veil::over(move |object: &ObjectFacts| {
+            let embargo = object.protection.embargo.as_ref();
+            embargo.is_some_and(|embargo| policy::is_closed(&caller, embargo, of, now))
+        })
     }
 
     /// Whether a caller may know that a version is there which is closed to it: where the bucket's listings show its key

@@ -146,6 +146,7 @@ impl Engine {
                 inline: arrived.object.inline.clone(),
                 placements: placements.clone(),
                 condition: &target.condition,
+                unseen: self.unseen(permit.caller(), &facts, !target.condition.is_none()),
                 by,
                 completes: None,
                 annotations: self.new_annotations(&arrived.annotations, now),

@@ -214,6 +214,7 @@ impl Engine {
                 inline: None,
                 placements: Vec::new(),
                 condition,
+                unseen: self.unseen(caller, &facts, !condition.is_none()),
                 by,
                 completes: Some(Completion { upload, parts: parts.clone() }),
                 annotations: Vec::new(),

@@ -100,6 +100,16 @@ impl WriteCondition {
         }
         None
     }
+
+    /// As [`Self::failed_by`] of a current object that whoever asks must not learn of: with `If-Match` it is as good as not
+    /// there, and `If-None-Match` fails whatever it names. So no tag is compared, and nothing is written over unseen.
+    pub fn failed_unseen(&self) -> Option<Unexpected> {
+        match (&self.if_match, &self.if_none_match) {
+            (Some(_), _) => Some(Unexpected::Absent),
+            (None, Some(_)) => Some(Unexpected::Header("If-None-Match")),
+            (None, None) => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -103,6 +103,9 @@ impl Catalog {
         let found = self.find(bucket.id, of.key, of.name).await?;
         let version = found.stored.clone().ok_or(CatalogError::VersionGone)?;
         let facts = version.version.object().ok_or(CatalogError::VersionGone)?;
+        if of.if_match.is_some() && of.unseen.hides(facts) {
+            return Err(CatalogError::VersionGone);
+        }
         if of.if_match.is_some_and(|tags| !tags.matches(Some(&facts.etag))) {
             return Err(CatalogError::Condition(Unexpected::Header(IF_MATCH)));
         }

@@ -10,13 +10,6 @@ use super::{ATTEMPTS, Catalog, CatalogError, Result};
 use crate::key_value::Family;
 use crate::{keys, record};
 
-fn check(deletion: &Deletion<'_>, top: &super::top::Top) -> Result<()> {
-    match deletion.condition.failed_by(top.object().map(|facts| &facts.etag)) {
-        Some(unexpected) => Err(CatalogError::Condition(unexpected)),
-        None => Ok(()),
-    }
-}
-
 impl Catalog {
     /// Deletes as S3 does. A version that is named is removed for good, and where it was the newest, the next one is
     /// current. A key is covered by a marker where its bucket keeps versions; where versioning is suspended by a marker
@@ -45,7 +38,7 @@ impl Catalog {
     /// Puts a marker on top of the key; none where that must be decided again.
     async fn mark(&self, bucket: &Bucket, deletion: &Deletion<'_>) -> Result<Option<DeletionDone>> {
         let ground = self.ground(bucket, deletion.key).await?;
-        check(deletion, ground.top())?;
+        ground.top().judge(deletion.condition, &deletion.unseen)?;
         let marker = Version {
             key: deletion.key.clone(),
             id: deletion.marker,
@@ -72,7 +65,7 @@ impl Catalog {
         name: VersionName,
     ) -> Result<Option<DeletionDone>> {
         let found = self.find(bucket.id, deletion.key, Some(name)).await?;
-        check(deletion, &found.top)?;
+        found.top.judge(deletion.condition, &deletion.unseen)?;
         let Some(stored) = &found.stored else {
             return Ok(Some(DeletionDone { name: deletion.name, is_marker: false, sequence: None }));
         };

@@ -108,6 +108,7 @@ impl Catalog {
             inline,
             placements,
             condition,
+            unseen,
             by,
             completes,
             annotations,
@@ -142,9 +143,7 @@ impl Catalog {
                 self.complete(&mut draft, bucket, completion).await?;
             }
             let ground = self.ground(bucket, key).await?;
-            if let Some(unexpected) = condition.failed_by(ground.top().object().map(|facts| &facts.etag)) {
-                return Err(CatalogError::Condition(unexpected));
-            }
+            ground.top().judge(condition, &unseen)?;
             if keeps_embargo.is_some_and(|now| keep_embargo(&mut version, ground.top(), now)) {
                 row = record::version_row(&version);
             }

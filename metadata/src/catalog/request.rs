@@ -1,5 +1,6 @@
 //! What the catalogue is asked for, and what it answers: plain data.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -109,6 +110,8 @@ pub struct NewVersion<'a> {
     pub placements: Vec<(BlobId, Vec<Placement>)>,
     /// What must be so of the key's current object. A marker counts as none.
     pub condition: &'a WriteCondition,
+    /// Current objects of which the condition must not tell anything.
+    pub unseen: Veil<ObjectFacts>,
     /// Who asks, for the log of changes.
     pub by: &'a str,
     /// The upload it is assembled from.
@@ -193,6 +196,8 @@ pub struct Annotated<'a> {
     pub name: Option<VersionName>,
     /// The entity tags of which the version must have one.
     pub if_match: Option<&'a EtagCondition>,
+    /// Versions of which `if_match` must not tell anything: with it, they are as good as not there.
+    pub unseen: &'a Veil<ObjectFacts>,
     /// When the change is acknowledged.
     pub now: Timestamp,
     /// Who asks, for the log of changes.
@@ -225,6 +230,8 @@ pub struct Deletion<'a> {
     pub now: Timestamp,
     /// What must be so of the key's current object, whichever version is named. A marker counts as none.
     pub condition: &'a WriteCondition,
+    /// As in [`NewVersion`].
+    pub unseen: Veil<ObjectFacts>,
     /// What it has to set against a lock of the version it would remove.
     pub release: Release,
     /// Who asks, for the log of changes.
@@ -330,6 +337,12 @@ impl<T> Veil<T> {
     /// Whether this is hidden.
     pub(crate) fn hides(&self, row: &T) -> bool {
         self.hides.as_ref().is_some_and(|hides| hides(row))
+    }
+}
+
+impl<T> fmt::Debug for Veil<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_drawn() { "Veil::over(…)" } else { "Veil::NONE" })
     }
 }
 

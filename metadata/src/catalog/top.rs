@@ -1,10 +1,10 @@
 //! The newest version of a key, and versions by their names: how they are read, and what a change expects of them.
 
 use bytes::Bytes;
-use kernel::{BucketId, ObjectFacts, ObjectKey, Sequence, Version, VersionName, Versioning};
+use kernel::{BucketId, ObjectFacts, ObjectKey, Sequence, Version, VersionName, Versioning, WriteCondition};
 
 use super::draft::Draft;
-use super::request::Bucket;
+use super::request::{Bucket, Veil};
 use super::{ATTEMPTS, Catalog, CatalogError, Place, Result};
 use crate::key_value::{Family, Step, gather};
 use crate::keys::{self, Count};
@@ -48,6 +48,15 @@ impl Top {
             }
             [None, None] => Self::Nothing,
         })
+    }
+
+    /// Says whether the current object is as it must be. Of one that is unseen no tag is compared.
+    pub(super) fn judge(&self, condition: &WriteCondition, unseen: &Veil<ObjectFacts>) -> Result<()> {
+        let failed = match self.object() {
+            Some(facts) if unseen.hides(facts) => condition.failed_unseen(),
+            facts => condition.failed_by(facts.map(|facts| &facts.etag)),
+        };
+        failed.map_or(Ok(()), |unexpected| Err(CatalogError::Condition(unexpected)))
     }
 
     pub(super) fn object(&self) -> Option<&ObjectFacts> {

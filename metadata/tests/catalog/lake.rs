@@ -14,7 +14,7 @@ use kernel::{
 use metadata::memory::MemoryMap;
 use metadata::{
     Amended, Amendment, Annotated, Batch, Bucket, Catalog, CatalogError, Completion, Deletion, DeletionDone, Family,
-    KeyValue, KeyValueError, NewAnnotation, NewPart, NewVersion, Step, Upload, Visit,
+    KeyValue, KeyValueError, NewAnnotation, NewPart, NewVersion, Step, Upload, Veil, Visit,
 };
 
 /// Bytes that differ from call to call and are the same in every run.
@@ -217,6 +217,7 @@ impl Lake {
             inline: body.inline,
             placements: body.placements,
             condition,
+            unseen: Veil::NONE,
             by: BY,
             completes: None,
             annotations: Vec::new(),
@@ -241,7 +242,7 @@ impl Lake {
     }
 
     pub(crate) fn annotated<'a>(&self, key: &'a ObjectKey, name: Option<VersionName>) -> Annotated<'a> {
-        Annotated { key, name, if_match: None, now: self.now(), by: BY }
+        Annotated { key, name, if_match: None, unseen: &Veil::NONE, now: self.now(), by: BY }
     }
 
     /// Puts an object of one byte in the catalogue, marked.
@@ -263,6 +264,7 @@ impl Lake {
             marker: self.version_id(),
             now: self.now(),
             condition,
+            unseen: Veil::NONE,
             release: kernel::Release::NONE,
             by: BY,
         }
