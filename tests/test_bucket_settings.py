@@ -213,3 +213,25 @@ def test_signed_requests_for_an_unknown_list_change_nothing(lake, s3, bucket):
     assert (answer.status, answer.code) == (400, "InvalidArgument")
     with refused(404):
         s3.head_object(Bucket=bucket, Key="k")
+
+
+@pytest.mark.parametrize("default", MINE)
+def test_who_owns_where_nobody_says_is_a_setting(new_lake, default):
+    s3 = new_lake(environment={"TWINLAKE_OBJECTS_OWNERSHIP_DEFAULT": default}).start().client()
+    s3.create_bucket(Bucket="silent")
+    s3.create_bucket(Bucket="chosen", ObjectOwnership="BucketOwnerPreferred")
+    assert ownership(s3, "chosen") == "BucketOwnerPreferred"
+    if default == "ObjectWriter":
+        with refused(404, "OwnershipControlsNotFoundError"):
+            s3.get_bucket_ownership_controls(Bucket="silent")
+    else:
+        assert ownership(s3, "silent") == default
+    s3.put_object(Bucket="chosen", Key="k", Body=b"x", ACL="public-read")
+    if default == "BucketOwnerEnforced":
+        with refused(400, "AccessControlListNotSupported"):
+            s3.put_object(Bucket="silent", Key="k", Body=b"x", ACL="public-read")
+        with refused(400, "InvalidBucketAclWithObjectOwnership"):
+            s3.create_bucket(Bucket="listed", ACL="public-read")
+    else:
+        s3.put_object(Bucket="silent", Key="k", Body=b"x", ACL="public-read")
+        s3.create_bucket(Bucket="listed", ACL="public-read")

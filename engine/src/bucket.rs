@@ -30,13 +30,15 @@ impl Engine {
     pub async fn create_bucket(&self, caller: &Caller, create: CreateBucket) -> Result<BucketInfo> {
         let CreateBucket { name, tags, ownership, acl, locks_objects } = create;
         let owner = caller.account().unwrap_or(AccountId::HOME);
+        let said = ownership;
+        let ownership = said.or(self.settings.ownership_default);
         let acl = acl::of_new_bucket(acl.as_ref(), ownership, owner)?;
         expect_no_end(&tags)?;
         let needed = [
             Some(Action::CreateBucket),
             Some(Action::PutBucketTagging).filter(|_| !tags.is_empty()),
             Some(Action::ClassifyBucket).filter(|_| !classifying(&tags).is_empty()),
-            ownership.map(|_| Action::PutBucketOwnershipControls),
+            said.map(|_| Action::PutBucketOwnershipControls),
             locks_objects.then_some(Action::PutBucketObjectLockConfiguration),
             locks_objects.then_some(Action::PutBucketVersioning),
             acl.as_ref().map(|_| Action::PutBucketAcl),

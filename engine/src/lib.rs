@@ -46,6 +46,7 @@ mod website;
 
 use std::sync::Arc;
 
+use kernel::settings::Ownership;
 use kernel::{Annotation, Clock, Entropy, Region, SiteName, Unexpected};
 use metadata::{Catalog, CatalogError};
 use policy::{Judge, Permit};
@@ -110,6 +111,8 @@ pub struct EngineSettings {
     pub part_bytes_min: u64,
     /// Rows that a page of a listing passes over, because they are hidden from the caller, before it ends early.
     pub hidden_rows_max: usize,
+    /// Who owns what others write into a new bucket whose maker does not say; none for the writer.
+    pub ownership_default: Option<Ownership>,
     /// Whom the lake believes the time.
     pub time_trust: TimeTrust,
     /// What goes into the audit, and how long it stays.
@@ -123,6 +126,7 @@ impl EngineSettings {
         body_bytes_max: 5 << 30,
         part_bytes_min: 5 << 20,
         hidden_rows_max: 20_000,
+        ownership_default: None,
         time_trust: TimeTrust::Guarded,
         audit: AuditSettings::DEFAULT,
     };

@@ -19,6 +19,7 @@ use engine::{
 };
 use gateway::Limits;
 use kernel::Region;
+use kernel::settings::Ownership;
 use zeroize::Zeroizing;
 
 pub(crate) use logins::LoginSettings;
@@ -143,6 +144,12 @@ impl Settings {
                 body_bytes_max: raw.number("objects.body_bytes_max")?,
                 part_bytes_min: raw.number("objects.part_bytes_min")?,
                 hidden_rows_max: raw.count("objects.hidden_rows_max")?,
+                ownership_default: match raw.choice("objects.ownership_default")? {
+                    "BucketOwnerEnforced" => Some(Ownership::BucketOwnerEnforced),
+                    "BucketOwnerPreferred" => Some(Ownership::BucketOwnerPreferred),
+                    // Said by nobody, so that buckets answer as those of old do.
+                    _ => None,
+                },
                 time_trust: match raw.choice("trusted_time")? {
                     "system" => TimeTrust::System,
                     _ => TimeTrust::Guarded,

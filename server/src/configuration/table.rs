@@ -184,6 +184,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Rows that a page of a listing passes over, because they are hidden from the caller by embargoes, before it ends early.",
     ),
     setting(
+        "objects.ownership_default",
+        "ObjectWriter",
+        Allowed::Choice(&["ObjectWriter", "BucketOwnerPreferred", "BucketOwnerEnforced"]),
+        "Who owns what others write into a new bucket whose maker does not say. AWS takes BucketOwnerEnforced, where access \
+         control lists mean nothing.",
+    ),
+    setting(
         "trusted_time",
         "guarded",
         Allowed::Choice(&["guarded", "system"]),
