@@ -114,7 +114,7 @@ MALFORMED = {
                 "Allow",
                 "s3:GetObject",
                 "arn:aws:s3:::BUCKET/*",
-                NotPrincipal={"AWS": "arn:aws:iam::123456789012:root"},
+                NotPrincipal={"AWS": "arn:aws:iam::000000000000:root"},
             )
         ),
         "NotPrincipal",

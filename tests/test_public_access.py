@@ -98,7 +98,7 @@ POLICIES = {
     "everybody of some accounts": ("*", {"StringLike": {"aws:PrincipalAccount": "1234*"}}, True),
     "everybody but from a network": ("*", {"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, True),
     "everybody over TLS": ("*", {"Bool": {"aws:SecureTransport": "true"}}, True),
-    "an account": ({"AWS": "arn:aws:iam::123456789012:root"}, {}, False),
+    "an account": ({"AWS": "arn:aws:iam::000000000000:root"}, {}, False),
 }
 
 

@@ -174,8 +174,9 @@ def test_links_that_a_session_makes_carry_its_token(lake, alice, trainer, s3, bu
 
 
 def test_roles_are_kept_and_described(iam):  # noqa: F811
-    role = name("role")
-    trust = trusting(name("nobody"))
+    role, somebody = name("role"), name("somebody")
+    iam.create_user(UserName=somebody)
+    trust = trusting(somebody)
     made = iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust, MaxSessionDuration=7200, Path="/ml/")["Role"]
     assert made["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/ml/{role}"
     iam.update_role(RoleName=role, Description="trains", MaxSessionDuration=3600)

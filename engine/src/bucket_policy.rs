@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use kernel::settings::{Setting, SettingName};
+use kernel::settings::{BucketPolicy, Setting, SettingName};
 use kernel::{BucketName, Caller};
 use policy::{Action, PolicyFault, PolicyHash, Refusal};
 
@@ -31,7 +31,7 @@ impl Engine {
     /// `NotFound` also where it has none; `Denied`.
     pub async fn bucket_policy(&self, caller: &Caller, name: &BucketName) -> Result<Arc<str>> {
         match self.bucket_setting(caller, name, SettingName::Policy).await? {
-            Setting::Policy(Some(document)) => Ok(document),
+            Setting::Policy(Some(policy)) => Ok(Arc::clone(&policy.document)),
             _ => Err(Error::NotFound(Missing::BucketPolicy)),
         }
     }
@@ -39,21 +39,23 @@ impl Engine {
     /// Replaces the bucket's policy.
     ///
     /// # Errors
-    /// `Invalid` for a document that is no policy of this bucket, or that would keep the caller from ever replacing it
+    /// `Invalid` for a document that is no policy of this bucket or names somebody who is not there, or that would keep the caller from ever replacing it
     /// where the caller does not say that it knows; `NotFound` (bucket); `Denied`, also for a policy that lets everybody
     /// in where the bucket blocks these. Nothing is stored then.
     pub async fn set_bucket_policy(&self, caller: &Caller, name: &BucketName, put: PutBucketPolicy) -> Result<()> {
         self.set_up(caller, name, Action::PutBucketPolicy, |facts| {
-            let source = compile(name, &put.document, &|id| self.account_of_canonical_id(id)).map_err(refused)?;
+            let named = self.identities.roster().ids_named(&put.document).map_err(refused)?;
+            let policy = Arc::new(BucketPolicy { document: Arc::clone(&put.document), named });
+            let source = compile(name, &policy, &|id| self.account_of_canonical_id(id)).map_err(refused)?;
             let is_blocked = facts.settings.public_access_block.is_some_and(|block| block.block_public_policy);
             if is_blocked && source.is_public() {
                 let reason = "the bucket's public access block takes no policy that lets everybody in";
                 return Err(ruled_out(caller, Action::PutBucketPolicy, reason));
             }
             if !put.locks_out_knowingly {
-                self.expect_a_way_back(caller, &facts.with_policy(Arc::clone(&put.document)))?;
+                self.expect_a_way_back(caller, &facts.with_policy(Arc::clone(&policy)))?;
             }
-            Ok(Setting::Policy(Some(Arc::clone(&put.document))))
+            Ok(Setting::Policy(Some(policy)))
         })
         .await
     }

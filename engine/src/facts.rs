@@ -4,7 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use kernel::settings::BucketSettings;
+use kernel::settings::{BucketPolicy, BucketSettings};
 use kernel::{BucketName, Protection, Timestamp, Versioning};
 use metadata::Bucket;
 use policy::BucketView;
@@ -17,9 +17,9 @@ pub(crate) struct BucketFacts(Arc<Bucket>);
 
 impl BucketFacts {
     /// The bucket as it would be with this policy.
-    pub(crate) fn with_policy(&self, document: Arc<str>) -> Self {
+    pub(crate) fn with_policy(&self, policy: Arc<BucketPolicy>) -> Self {
         let mut bucket = (*self.0).clone();
-        bucket.settings = Arc::new(BucketSettings { policy: Some(document), ..(*bucket.settings).clone() });
+        bucket.settings = Arc::new(BucketSettings { policy: Some(policy), ..(*bucket.settings).clone() });
         Self(Arc::new(bucket))
     }
     /// The bucket, to be kept.

@@ -7,8 +7,11 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use kernel::settings::BucketPolicy;
 use kernel::{AccountId, Acl, BucketName};
-use policy::{AclPlace, Action, Attachment, CanonicalUsers, PolicyFault, Source, VersionView, is_of_object_owner};
+use policy::{
+    AclPlace, Action, Attachment, CanonicalUsers, Names, PolicyFault, Source, VersionView, is_of_object_owner,
+};
 
 use crate::facts::BucketFacts;
 use crate::{Error, Result};
@@ -51,11 +54,11 @@ struct StandingAcl {
     ignore_public: bool,
 }
 
-/// A bucket's policy.
+/// A bucket's policy, compiled.
 #[derive(Clone)]
-struct BucketPolicy {
+struct StandingPolicy {
     /// What it says.
-    document: Arc<str>,
+    policy: Arc<BucketPolicy>,
     whole: Arc<Source>,
     /// What of it holds for objects of others in the bucket.
     denials: Arc<Source>,
@@ -64,7 +67,7 @@ struct BucketPolicy {
 /// Compiled policies of buckets and objects.
 #[derive(Default)]
 pub(crate) struct BucketPolicies {
-    policies: Mutex<HashMap<BucketName, BucketPolicy>>,
+    policies: Mutex<HashMap<BucketName, StandingPolicy>>,
     lists: Kept<StandingAcl>,
 }
 
@@ -82,8 +85,8 @@ impl BucketPolicies {
             source: Box::new(fault),
         };
         let mut sources = Vec::new();
-        if let Some(document) = &facts.settings.policy {
-            let policy = self.policy(facts.name(), document, canonical).map_err(damaged)?;
+        if let Some(policy) = &facts.settings.policy {
+            let policy = self.policy(facts.name(), policy, canonical).map_err(damaged)?;
             // What is another's is not the bucket's owner's to give away.
             let is_others = object.is_some_and(|object| facts.owner_of(object.facts) != facts.owner);
             sources.push(if is_others && is_of_object_owner(action) { policy.denials } else { policy.whole });
@@ -108,16 +111,16 @@ impl BucketPolicies {
     fn policy(
         &self,
         bucket: &BucketName,
-        document: &Arc<str>,
+        policy: &Arc<BucketPolicy>,
         canonical: CanonicalUsers<'_>,
-    ) -> std::result::Result<BucketPolicy, PolicyFault> {
+    ) -> std::result::Result<StandingPolicy, PolicyFault> {
         let policies = || self.policies.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(policy) = policies().get(bucket).filter(|known| known.document == *document) {
-            return Ok(policy.clone());
+        if let Some(known) = policies().get(bucket).filter(|known| known.policy == *policy) {
+            return Ok(known.clone());
         }
-        let whole = compile(bucket, document, &|id| canonical(id).or(Some(AccountId::NOBODY)))?;
-        let policy =
-            BucketPolicy { document: Arc::clone(document), denials: Arc::new(whole.denials()), whole: Arc::new(whole) };
+        let whole = compile(bucket, policy, &|id| canonical(id).or(Some(AccountId::NOBODY)))?;
+        let (policy, denials) = (Arc::clone(policy), Arc::new(whole.denials()));
+        let policy = StandingPolicy { policy, denials, whole: Arc::new(whole) };
         let mut policies = policies();
         if policies.len() >= KEPT_MAX {
             policies.clear();
@@ -127,15 +130,16 @@ impl BucketPolicies {
     }
 }
 
-/// A document as the policy of a bucket.
+/// The policy of a bucket, in Cedar.
 ///
 /// # Errors
 /// [`PolicyFault`]: it is none.
 pub(crate) fn compile(
     bucket: &BucketName,
-    document: &str,
+    policy: &BucketPolicy,
     canonical: CanonicalUsers<'_>,
 ) -> std::result::Result<Source, PolicyFault> {
     let attachment = Attachment::Bucket(bucket.as_str().to_owned());
-    Source::iam_resolving(&format!("bucket {bucket}"), document, &attachment, canonical)
+    let names = Names { canonical, ids: &policy.named };
+    Source::iam_naming(&format!("bucket {bucket}"), &policy.document, &attachment, names)
 }

@@ -40,10 +40,17 @@ impl Engine {
     /// Replaces a setting of the bucket, or takes it away.
     ///
     /// # Errors
-    /// `Precondition` where a lock of objects would go, or come to a bucket that does not keep their versions;
-    /// `NotFound` (bucket), `Denied`.
+    /// `Precondition` where a lock of objects would go, or come to a bucket that does not keep their versions; `Invalid`
+    /// for readers that there are none of; `NotFound` (bucket), `Denied`.
     pub async fn set_bucket_setting(&self, caller: &Caller, name: &BucketName, setting: Setting) -> Result<()> {
-        let decide = |facts: &BucketFacts| facts.expect_fit(&setting).map(|()| setting.clone());
+        let decide = |facts: &BucketFacts| {
+            facts.expect_fit(&setting)?;
+            let mut setting = setting.clone();
+            if let Setting::Embargo(Some(rule)) = &mut setting {
+                rule.readers = self.readers_meant(&rule.readers, facts.owner)?;
+            }
+            Ok(setting)
+        };
         self.set_up(caller, name, write_action(&setting), decide).await
     }
 

@@ -65,9 +65,9 @@ impl Embargo {
 pub enum EmbargoReader {
     /// Everybody in a group.
     Group(String),
-    /// A user.
+    /// A user: its name, and behind a `#` the unique id that it had when it was named.
     User(String),
-    /// Whoever has taken on a role.
+    /// Whoever has taken on a role, named like a user.
     Role(String),
 }
 
@@ -89,6 +89,25 @@ impl EmbargoReader {
         };
         let name = if Self::account(&name).is_some() { name } else { format!("{account}/{name}") };
         (name.len() <= Self::NAME_BYTES_MAX).then(|| kind(name))
+    }
+
+    /// The name, and for a user or role the unique id that is meant; none means whoever is called so. Who was let in from
+    /// outside has a colon in the name, and no id.
+    pub fn name_and_id(&self) -> (&str, Option<&str>) {
+        let (Self::Group(name) | Self::User(name) | Self::Role(name)) = self;
+        match (self, name.split_once('#')) {
+            (Self::User(_) | Self::Role(_), Some((name, id))) if !name.contains(':') => (name, Some(id)),
+            _ => (name, None),
+        }
+    }
+
+    /// As it is written where it is kept, with the unique id.
+    pub fn kept(&self) -> String {
+        match self {
+            Self::Group(name) => format!("group/{name}"),
+            Self::User(name) => format!("user/{name}"),
+            Self::Role(name) => format!("role/{name}"),
+        }
     }
 }
 
@@ -117,11 +136,13 @@ impl FromStr for EmbargoReader {
 }
 
 impl fmt::Display for EmbargoReader {
+    /// As people write it, without the unique id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, _) = self.name_and_id();
         match self {
-            Self::Group(name) => write!(f, "group/{name}"),
-            Self::User(name) => write!(f, "user/{name}"),
-            Self::Role(name) => write!(f, "role/{name}"),
+            Self::Group(_) => write!(f, "group/{name}"),
+            Self::User(_) => write!(f, "user/{name}"),
+            Self::Role(_) => write!(f, "role/{name}"),
         }
     }
 }

@@ -119,6 +119,13 @@ pub struct Principal {
     pub keys: BTreeMap<String, String>,
 }
 
+impl Principal {
+    /// The unique id of the user or role itself, whatever its session is called.
+    pub fn id(&self) -> &str {
+        self.unique_id.split_once(':').map_or(&self.unique_id, |(id, _)| id)
+    }
+}
+
 /// A bound on what somebody may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Narrowing {

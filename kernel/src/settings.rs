@@ -3,6 +3,7 @@
 //! Plain data: whoever takes a setting in has validated it, whoever reads one may rely on its bounds. What a setting
 //! means for a request is decided where the request is, not here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{Acl, EmbargoRule, ObjectLock, PublicAccessBlock};
@@ -61,8 +62,8 @@ pub enum Setting {
     Payer(Option<Payer>),
     /// Quota.
     Quota(Option<Quota>),
-    /// Bucket policy: the document, byte for byte as it came.
-    Policy(Option<Arc<str>>),
+    /// Bucket policy.
+    Policy(Option<Arc<BucketPolicy>>),
     /// Access control list.
     Acl(Option<Acl>),
     /// Public access block.
@@ -121,7 +122,7 @@ pub struct BucketSettings {
     /// Quota; none means no bound.
     pub quota: Option<Quota>,
     /// Bucket policy; none means that it says nothing.
-    pub policy: Option<Arc<str>>,
+    pub policy: Option<Arc<BucketPolicy>>,
     /// Access control list; none means full control for the owner alone.
     pub acl: Option<Acl>,
     /// Public access block; none means that nothing is blocked.
@@ -169,6 +170,16 @@ impl BucketSettings {
     pub fn names(&self) -> impl Iterator<Item = SettingName> {
         SettingName::ALL.into_iter().filter(|name| !self.get(*name).is_none())
     }
+}
+
+/// A bucket policy, in IAM's language.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BucketPolicy {
+    /// The document, byte for byte as it came.
+    pub document: Arc<str>,
+    /// Whom it names: the unique ids that ARNs of users and roles had when it came. Whoever has such a name later is
+    /// somebody else.
+    pub named: BTreeMap<String, String>,
 }
 
 /// Which pages in browsers may use a bucket.

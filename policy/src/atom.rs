@@ -26,6 +26,8 @@ pub(crate) enum Test {
     Arn(Pattern),
     /// The caller was let in by this provider.
     Provider(String),
+    /// The caller has this unique id, whoever else has had its name.
+    Id(String),
 }
 
 impl Atom {
@@ -33,7 +35,7 @@ impl Atom {
     pub(crate) fn instants(&self) -> Vec<i64> {
         match &self.test {
             Test::Condition(condition) => condition.instants(),
-            Test::Path(_) | Test::Arn(_) | Test::Provider(_) => Vec::new(),
+            Test::Path(_) | Test::Arn(_) | Test::Provider(_) | Test::Id(_) => Vec::new(),
         }
     }
 
@@ -48,6 +50,7 @@ impl Atom {
                 let expand = |name: &str| question.variable(name);
                 question.arn().is_some_and(|arn| pattern.matches(&arn, expand))
             }
+            Test::Id(id) => question.caller.principal().is_some_and(|principal| principal.id() == id),
             Test::Provider(name) => question.key("aws:federatedprovider").iter().any(|found| provider(found) == name),
         }
     }

@@ -13,7 +13,11 @@ pub(crate) mod principal;
 mod resource;
 mod translate;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use kernel::AccountId;
+
+pub use principal::PrincipalName;
 
 use crate::source::{PolicyFault, Source, bounded};
 
@@ -47,6 +51,15 @@ pub const BUCKET_POLICY_BYTES_MAX: usize = 20 << 10;
 /// Which account has a canonical user id; none where there is no such id.
 pub type CanonicalUsers<'a> = &'a dyn Fn(&str) -> Option<AccountId>;
 
+/// What the names of a document stand for.
+#[derive(Clone, Copy)]
+pub struct Names<'a> {
+    /// Canonical user ids.
+    pub canonical: CanonicalUsers<'a>,
+    /// Unique ids of users and roles, by the ARNs that the document has; an ARN without one means whoever has it.
+    pub ids: &'a BTreeMap<String, String>,
+}
+
 impl Attachment {
     /// Whether statements name callers; else they are about whoever the document is attached to.
     fn names_callers(&self) -> bool {
@@ -69,27 +82,31 @@ impl Attachment {
 }
 
 impl Source {
-    /// The policies of an IAM document, in which no canonical user id is known.
+    /// The policies of an IAM document, in which no canonical user id is known, and names mean whoever has them.
     ///
     /// # Errors
     /// [`PolicyFault`]: nothing that is not understood to the last word is taken.
     pub fn iam(name: &str, json: &str, attachment: &Attachment) -> Result<Self, PolicyFault> {
-        Self::iam_resolving(name, json, attachment, &|_| None)
+        Self::iam_naming(name, json, attachment, Names { canonical: &|_| None, ids: &BTreeMap::new() })
     }
 
     /// The policies of an IAM document. `name` tells where it is from, and is said to whom it refuses.
     ///
     /// # Errors
     /// [`PolicyFault`]: nothing that is not understood to the last word is taken.
-    pub fn iam_resolving(
-        name: &str,
-        json: &str,
-        attachment: &Attachment,
-        canonical: CanonicalUsers<'_>,
-    ) -> Result<Self, PolicyFault> {
+    pub fn iam_naming(name: &str, json: &str, attachment: &Attachment, names: Names<'_>) -> Result<Self, PolicyFault> {
         bounded(json)?;
         attachment.check_size(json)?;
         let document = document::parse(json)?;
-        Self::of(name, json, translate::Translation { name, attachment, canonical }.policies(&document)?)
+        Self::of(name, json, translate::Translation { name, attachment, names }.policies(&document)?)
     }
+}
+
+/// Whom a document names as principals, each once.
+///
+/// # Errors
+/// [`PolicyFault`]: it is no policy document.
+pub fn principals_named(json: &str) -> Result<BTreeSet<PrincipalName>, PolicyFault> {
+    bounded(json)?;
+    Ok(document::parse(json)?.statements().iter().flat_map(principal::named).collect())
 }

@@ -28,7 +28,7 @@ use kernel::{BucketName, Caller, ObjectKey, Sequence, Timestamp, VersionName};
 pub use acl::AclPlace;
 pub use action::{Action, Group, Resource};
 pub use embargo::{instant, is_closed};
-pub use iam::{Attachment, BUCKET_POLICY_BYTES_MAX, CanonicalUsers};
+pub use iam::{Attachment, BUCKET_POLICY_BYTES_MAX, CanonicalUsers, Names, PrincipalName, principals_named};
 pub use judge::{BASE_TEXT, Deciding, Explanation, Judge, entity_name, is_of_object_owner};
 pub use question::{BucketView, ObjectView, Policies, Question, VersionView};
 pub use schema::schema_text;

@@ -1,6 +1,7 @@
 //! No byte, size, entity tag or entry of a listing before the instant, on any way, while clocks jump both ways and the
 //! power fails; and open from the instant on, with nothing that would have to run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use engine::{
 };
 use fixtures::seeded::Seeded;
 use futures::StreamExt;
-use kernel::settings::Setting;
+use kernel::settings::{BucketPolicy, Setting};
 use kernel::{
     BucketName, Caller, EmbargoListing, EmbargoRule, EtagCondition, ObjectKey, ReadCondition, Sequence, Timestamp,
     VersionName, Versioning,
@@ -37,7 +38,8 @@ fn world(seed: u64, listing: EmbargoListing) -> World {
     settle(engine.create_bucket(&root, CreateBucket::named(bucket()))).expect("a bucket");
     settle(engine.set_bucket_versioning(&root, &bucket(), Versioning::Enabled)).expect("versions");
     let rule = EmbargoRule { listing, ..EmbargoRule::default() };
-    for setting in [Setting::Policy(Some(OPEN_TO_ALL.into())), Setting::Embargo(Some(rule))] {
+    let policy = BucketPolicy { document: OPEN_TO_ALL.into(), ..BucketPolicy::default() };
+    for setting in [Setting::Policy(Some(Arc::new(policy))), Setting::Embargo(Some(rule))] {
         settle(engine.set_bucket_setting(&root, &bucket(), setting)).expect("a setting");
     }
     settle(engine.keep_time()).expect("a mark");

@@ -8,7 +8,7 @@ use kernel::{
 use metadata::{Amended, Amendment};
 use policy::{Action, Permit};
 
-use super::written::{check_readers, check_until, until_of_tags};
+use super::written::{check_until, until_of_tags};
 use crate::audit;
 use crate::facts::BucketFacts;
 use crate::leave::{Ask, Sought};
@@ -73,8 +73,8 @@ impl Engine {
         let standing = standing.filter(|embargo| embargo.is_in_force(now));
         let of_bucket = || found.facts.settings.embargo.as_ref().map(|rule| rule.readers.clone()).unwrap_or_default();
         let kept = || standing.map_or_else(of_bucket, |standing| standing.readers.clone());
+        let readers = readers.map(|readers| self.readers_meant(&readers, found.facts.owner)).transpose()?;
         let embargo = Embargo { until, readers: readers.unwrap_or_else(kept), lift: None };
-        check_readers(&embargo.readers)?;
         if standing.is_some_and(|standing| embargo.is_looser_than(standing, now)) {
             self.permit_shorter(caller, &found.facts, (&place.key, Some(&found.version)))?;
         }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use kernel::{Caller, Embargo, EmbargoReader, ObjectKey, ReaderNameError, Tags, Timestamp, Version};
+use kernel::{AccountId, Caller, Embargo, EmbargoReader, ObjectKey, ReaderNameError, Tags, Timestamp, Version};
 use policy::{Action, Permit};
 
 use crate::facts::BucketFacts;
@@ -110,7 +110,7 @@ impl WantedEmbargo {
 }
 
 /// Readers that an embargo may have.
-pub(crate) fn check_readers(readers: &BTreeSet<EmbargoReader>) -> Result<()> {
+fn check_readers(readers: &BTreeSet<EmbargoReader>) -> Result<()> {
     match readers.len() {
         0..=Embargo::READERS_MAX => Ok(()),
         _ => Err(argument(READERS, &format!("names more than {} readers", Embargo::READERS_MAX))),
@@ -118,6 +118,25 @@ pub(crate) fn check_readers(readers: &BTreeSet<EmbargoReader>) -> Result<()> {
 }
 
 impl Engine {
+    /// The readers that are meant by their names, now, in a bucket of an account: whoever is called so later is somebody
+    /// else.
+    ///
+    /// # Errors
+    /// `Invalid` for too many, and for a user or role that there is none of.
+    pub(crate) fn readers_meant(
+        &self,
+        readers: &BTreeSet<EmbargoReader>,
+        of: AccountId,
+    ) -> Result<BTreeSet<EmbargoReader>> {
+        check_readers(readers)?;
+        let roster = self.identities.roster();
+        let meant = |reader: &EmbargoReader| {
+            let meant = roster.reader_meant(reader, of);
+            meant.ok_or_else(|| argument(READERS, &format!("names `{reader}`, and there is none")))
+        };
+        readers.iter().map(meant).collect()
+    }
+
     /// The embargo that a bucket gives to new versions whose requests say nothing.
     pub(crate) fn default_embargo(&self, bucket: &BucketFacts, now: Timestamp) -> Option<Embargo> {
         let rule = bucket.settings.embargo.as_ref()?;
@@ -153,7 +172,8 @@ impl Engine {
         let until = until.ok_or_else(|| argument(READERS, "names readers of what would be open"))?;
         check_until(until, now)?;
         let of_bucket = || bucket.settings.embargo.as_ref().map(|rule| rule.readers.clone()).unwrap_or_default();
-        let wanted = Embargo { until, readers: readers.cloned().unwrap_or_else(of_bucket), lift: None };
+        let readers = readers.map(|readers| self.readers_meant(readers, bucket.owner)).transpose()?;
+        let wanted = Embargo { until, readers: readers.unwrap_or_else(of_bucket), lift: None };
         let is_looser = |than: Option<&Embargo>| than.is_some_and(|than| wanted.is_looser_than(than, now));
         if let Some((source, version)) = grounds.source.filter(|_| is_looser(carried.as_ref())) {
             self.permit_shorter(caller, source, (&version.key, Some(version)))?;

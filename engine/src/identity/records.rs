@@ -141,6 +141,10 @@ pub struct Role {
     pub description: String,
     /// Who may take it on: JSON, byte for byte.
     pub trust: Arc<str>,
+    /// Whom it names: the unique ids that ARNs of users and roles had when it was written. Whoever has such a name later
+    /// is somebody else.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub trusted: BTreeMap<String, String>,
     /// The longest session, in seconds.
     pub session_max_seconds: u32,
     /// Tags.

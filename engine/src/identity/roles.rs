@@ -66,6 +66,7 @@ impl Engine {
             created_ms: self.clock.now().as_millis(),
             description: new.description.to_owned(),
             trust: new.trust.into(),
+            trusted: BTreeMap::new(),
             session_max_seconds: new.session_max_seconds,
             tags: new.tags,
             powers: Powers::default(),
@@ -75,6 +76,8 @@ impl Engine {
             if next.now().all_of::<Role>(account).any(|known| known.name.eq_ignore_ascii_case(&role.name)) {
                 return Err(IdentityFault::exists("role", &role.name).into());
             }
+            let trusted = next.now().ids_named(&role.trust).map_err(IdentityFault::Policy)?;
+            let role = Role { trusted, ..role };
             next.put(role.clone())?;
             Ok(role)
         })
@@ -132,7 +135,8 @@ impl Engine {
         check(name, trust, &Attachment::Trust(arn))?;
         self.change_identities(|next| {
             let role: Role = next.now().of::<Role>(account, name)?.clone();
-            next.put(Role { trust: trust.into(), ..role })
+            let trusted = next.now().ids_named(trust).map_err(IdentityFault::Policy)?;
+            next.put(Role { trust: trust.into(), trusted, ..role })
         })
         .await
     }

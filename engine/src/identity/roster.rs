@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use kernel::{AccountId, Principal, Timestamp};
+use kernel::{AccountId, EmbargoReader, Principal, Timestamp};
 use metadata::DocumentEdit;
+use policy::{PolicyFault, PrincipalName, principals_named};
 use zeroize::Zeroizing;
 
 use super::compiled::KnownPolicies;
@@ -129,6 +130,64 @@ impl Roster {
     pub(crate) fn account_of_canonical_id(&self, id: &str) -> Option<AccountId> {
         let mut accounts = self.accounts.values().map(|shelved| &shelved.record);
         accounts.find(|account| account.canonical_id == id)?.id.parse().ok()
+    }
+
+    /// The unique ids of the users and roles that a document names, by the ARNs that it has for them. Whoever was let in
+    /// from outside is in no roster, and has no id but the name.
+    ///
+    /// # Errors
+    /// [`PolicyFault::Meaning`] where there is nobody of a name: else whoever is called so some day would be meant.
+    pub(crate) fn ids_named(&self, document: &str) -> std::result::Result<BTreeMap<String, String>, PolicyFault> {
+        let mut ids = BTreeMap::new();
+        for named in principals_named(document)? {
+            let found = match &named {
+                PrincipalName::Account(AccountId::HOME) => continue,
+                PrincipalName::Account(account) if self.find::<Account>(&account.to_string()).is_ok() => continue,
+                PrincipalName::Account(_) => None,
+                PrincipalName::User { name, .. } if name.contains(':') => continue,
+                PrincipalName::User { account, name, arn } => {
+                    let user = self.of::<User>(*account, name).ok().filter(|user| user.arn() == *arn);
+                    user.map(|user| (arn, &user.id))
+                }
+                PrincipalName::Role { account, name, arn } => {
+                    let is_session = arn.contains(":assumed-role/");
+                    let role = self.of::<Role>(*account, name).ok().filter(|role| is_session || role.arn() == *arn);
+                    role.map(|role| (arn, &role.id))
+                }
+            };
+            let Some((arn, id)) = found else {
+                return Err(PolicyFault::Meaning(format!("invalid principal in policy: there is no `{named}`")));
+            };
+            ids.insert(arn.clone(), id.clone());
+        }
+        Ok(ids)
+    }
+
+    /// A reader of an embargo in a bucket of an account, with its unique id; none where there is no such user or role.
+    /// Groups may be known to tokens alone, and who was let in from outside is known by the name.
+    pub(crate) fn reader_meant(&self, reader: &EmbargoReader, of: AccountId) -> Option<EmbargoReader> {
+        let (name, id) = reader.name_and_id();
+        if id.is_some() || matches!(reader, EmbargoReader::Group(_)) || name.contains(':') {
+            return Some(reader.clone());
+        }
+        let (account, plain) = match (EmbargoReader::account(name), name.split_once('/')) {
+            (Some(account), Some((_, plain))) => (account, plain),
+            _ => (of, name),
+        };
+        match reader {
+            EmbargoReader::User(_) if plain == "root" => {
+                let is_known = account == AccountId::HOME || self.find::<Account>(&account.to_string()).is_ok();
+                is_known.then(|| reader.clone())
+            }
+            EmbargoReader::User(_) => {
+                let User { id, .. } = self.of::<User>(account, plain).ok().filter(|user| user.name == plain)?;
+                Some(EmbargoReader::User(format!("{name}#{id}")))
+            }
+            _ => {
+                let Role { id, .. } = self.of::<Role>(account, plain).ok().filter(|role| role.name == plain)?;
+                Some(EmbargoReader::Role(format!("{name}#{id}")))
+            }
+        }
     }
 
     /// The principal that somebody signs in as, and until when, made once between two changes.

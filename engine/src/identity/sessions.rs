@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::{AccountId, AuthMethod, Caller, Narrowing, Principal, PrincipalKind, Timestamp, Who};
-use policy::{Action, Attachment, Source};
+use policy::{Action, Attachment, Names, Source};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -384,9 +384,10 @@ impl Engine {
 }
 
 fn trust_of(role: &Role) -> Result<Source> {
-    Source::iam(&format!("role {}", role.name), &role.trust, &Attachment::Trust(role.arn())).map_err(|fault| {
-        Error::Corrupt { what: format!("the trust policy of `{}`", role.name), source: Box::new(fault) }
-    })
+    let names = Names { canonical: &|_| None, ids: &role.trusted };
+    Source::iam_naming(&format!("role {}", role.name), &role.trust, &Attachment::Trust(role.arn()), names).map_err(
+        |fault| Error::Corrupt { what: format!("the trust policy of `{}`", role.name), source: Box::new(fault) },
+    )
 }
 
 /// What a caller is narrowed by: its key, or its session alone.

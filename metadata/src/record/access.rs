@@ -173,7 +173,7 @@ pub(super) fn protection_row(protection: &Protection) -> Option<ProtectionRow> {
         legal_hold_off: protection.legal_hold == Some(false),
         embargo: protection.embargo.as_ref().map(|embargo| EmbargoRow {
             until_ms: millis(embargo.until),
-            readers: embargo.readers.iter().map(ToString::to_string).collect(),
+            readers: embargo.readers.iter().map(EmbargoReader::kept).collect(),
             lift: embargo.lift.as_ref().map(lift),
         }),
     })
@@ -225,7 +225,7 @@ pub(super) fn object_lock(row: ObjectLockRow) -> Result<ObjectLock> {
 pub(super) fn embargo_rule_row(rule: &EmbargoRule) -> EmbargoRuleRow {
     EmbargoRuleRow {
         default_ms: rule.default_ms,
-        readers: rule.readers.iter().map(ToString::to_string).collect(),
+        readers: rule.readers.iter().map(EmbargoReader::kept).collect(),
         key_only: rule.listing == EmbargoListing::KeyOnly,
     }
 }

@@ -1,8 +1,12 @@
 //! Rows of `settings`: one message per setting that a bucket has.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use kernel::settings::{
-    Cors, CorsRule, Ownership, Payer, Quota, RedirectAll, ReplaceKey, RoutingRule, Setting, SettingName, Website,
+    BucketPolicy, Cors, CorsRule, Ownership, Payer, Quota, RedirectAll, ReplaceKey, RoutingRule, Setting, SettingName,
+    Website,
 };
 
 use super::access::{
@@ -95,6 +99,8 @@ struct QuotaRow {
 struct PolicyRow {
     #[prost(string, tag = "1")]
     document: String,
+    #[prost(btree_map = "string, string", tag = "2")]
+    named: BTreeMap<String, String>,
 }
 
 /// How a setting is named in keys, in the rows of buckets, and in the log of changes.
@@ -141,9 +147,10 @@ pub(crate) fn setting_row(setting: &Setting) -> Option<Bytes> {
         Setting::Ownership(ownership) => ownership.map(|ownership| choice_row(ownership, &OWNERSHIPS)),
         Setting::Payer(payer) => payer.map(|payer| choice_row(payer, &PAYERS)),
         Setting::Quota(quota) => quota.map(|quota| encode(&QuotaRow { bytes: quota.bytes, objects: quota.objects })),
-        Setting::Policy(policy) => {
-            policy.as_ref().map(|document| encode(&PolicyRow { document: document.as_ref().to_owned() }))
-        }
+        Setting::Policy(policy) => policy.as_ref().map(|policy| {
+            let document = policy.document.as_ref().to_owned();
+            encode(&PolicyRow { document, named: policy.named.clone() })
+        }),
         Setting::Acl(acl) => acl.as_ref().map(|acl| encode(&acl_row(acl))),
         Setting::PublicAccessBlock(block) => block.as_ref().map(|block| encode(&public_access_block_row(block))),
         Setting::ObjectLock(lock) => lock.as_ref().map(|lock| encode(&object_lock_row(lock))),
@@ -163,8 +170,8 @@ pub(crate) fn setting(name: SettingName, row: &[u8]) -> Result<Setting> {
             Setting::Quota(Some(Quota { bytes, objects }))
         }
         SettingName::Policy => {
-            let row: PolicyRow = decode(row, "not a setting")?;
-            Setting::Policy(Some(row.document.into()))
+            let PolicyRow { document, named } = decode(row, "not a setting")?;
+            Setting::Policy(Some(Arc::new(BucketPolicy { document: document.into(), named })))
         }
         SettingName::Acl => {
             let row: AclRow = decode(row, "not a setting")?;

@@ -33,16 +33,52 @@ impl Callers {
     }
 }
 
+/// An account, a user or a role that a document names as a principal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PrincipalName {
+    /// By its number, its canonical id or the ARN of its root.
+    Account(AccountId),
+    /// A user.
+    User {
+        /// Its account.
+        account: AccountId,
+        /// Its name, without path.
+        name: String,
+        /// As the document has it.
+        arn: String,
+    },
+    /// A role, or a session of one.
+    Role {
+        /// Its account.
+        account: AccountId,
+        /// Its name, without path.
+        name: String,
+        /// As the document has it: of the role or of a session.
+        arn: String,
+    },
+}
+
+impl std::fmt::Display for PrincipalName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Account(account) => write!(f, "{account}"),
+            Self::User { arn, .. } | Self::Role { arn, .. } => f.write_str(arn),
+        }
+    }
+}
+
 /// Somebody or some whom a document names.
 enum Named {
     Everybody,
     Account(AccountId),
-    /// A user or role: its type, its name in Cedar, and the attribute that is its ARN.
+    /// A user or role: its type, its name, the attribute that is its ARN, and the unique id that it must have.
     One {
         kind: &'static str,
+        account: AccountId,
         name: String,
         attribute: &'static str,
         arn: String,
+        id: Option<String>,
     },
     /// Whoever was let in by this provider.
     Provider(String),
@@ -94,6 +130,23 @@ pub(super) fn callers(
     Ok(vec![Callers { test, ..Callers::all() }])
 }
 
+/// Whom a statement names; what names nobody is left out.
+pub(super) fn named(statement: &Statement) -> Vec<PrincipalName> {
+    let principals = statement.principal.as_ref().or(statement.not_principal.as_ref());
+    let Some(Principals::Kinds(kinds)) = principals else { return Vec::new() };
+    let texts = kinds.0.iter().filter(|(kind, _)| *kind == "AWS").flat_map(|(_, texts)| texts.iter());
+    let name = |text: String| match text.parse() {
+        Ok(account) => Some(PrincipalName::Account(account)),
+        Err(_) => match arn(&text, None)? {
+            Named::Account(account) => Some(PrincipalName::Account(account)),
+            Named::One { kind: "User", account, name, arn, .. } => Some(PrincipalName::User { account, name, arn }),
+            Named::One { account, name, arn, .. } => Some(PrincipalName::Role { account, name, arn }),
+            Named::Everybody | Named::Provider(_) | Named::Service => None,
+        },
+    };
+    texts.filter_map(name).collect()
+}
+
 fn invalid<T>(kind: &str, text: &str) -> Result<T> {
     meaning(format!("invalid principal in policy: {kind} `{text}`"))
 }
@@ -101,8 +154,8 @@ fn invalid<T>(kind: &str, text: &str) -> Result<T> {
 fn read(of: &Translation<'_>, kind: &str, text: &str) -> Result<Named> {
     let named = match (kind, text) {
         ("AWS", "*") => Some(Named::Everybody),
-        ("AWS", _) => text.parse().ok().map(Named::Account).or_else(|| arn(text)),
-        ("CanonicalUser", _) => (of.canonical)(text).map(Named::Account),
+        ("AWS", _) => text.parse().ok().map(Named::Account).or_else(|| arn(text, of.names.ids.get(text))),
+        ("CanonicalUser", _) => (of.names.canonical)(text).map(Named::Account),
         ("Federated", _) if !text.is_empty() => Some(Named::Provider(provider(text).to_owned())),
         ("Service", _) if text.contains('.') => Some(Named::Service),
         _ => None,
@@ -111,7 +164,7 @@ fn read(of: &Translation<'_>, kind: &str, text: &str) -> Result<Named> {
 }
 
 /// Somebody named by an ARN. Wildcards name nobody: AWS takes none in principals.
-fn arn(text: &str) -> Option<Named> {
+fn arn(text: &str, id: Option<&String>) -> Option<Named> {
     let mut parts = text.splitn(6, ':');
     let (head, service) = ((parts.next()?, parts.next()?), parts.next()?);
     let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
@@ -125,7 +178,8 @@ fn arn(text: &str) -> Option<Named> {
     let (kind, path) = resource.split_once('/')?;
     let last = path.rsplit('/').next().filter(|name| !name.is_empty())?;
     let one = |kind, name: &str, attribute| {
-        Some(Named::One { kind, name: entity_name(account, name), attribute, arn: text.to_owned() })
+        let (name, arn, id) = (name.to_owned(), text.to_owned(), id.cloned());
+        Some(Named::One { kind, account, name, attribute, arn, id })
     };
     match (service, kind) {
         ("iam", "user") => one("User", last, "arn"),
@@ -154,9 +208,9 @@ impl Named {
         Some(match self {
             Self::Everybody => Callers::all(),
             Self::Account(account) => some(format!("principal in Lake::Account::\"{account}\""), None),
-            Self::One { kind, name, attribute, arn } => some(
-                format!("principal == Lake::{kind}::\"{}\"", escape(&name)),
-                Some(format!("principal.{attribute} == \"{}\"", escape(&arn))),
+            Self::One { kind, account, name, attribute, arn, id } => some(
+                format!("principal == Lake::{kind}::\"{}\"", escape(&entity_name(account, &name))),
+                Some(is_one(attribute, &arn, id, atoms)),
             ),
             Self::Provider(name) => {
                 let test = Some(of_provider(name, atoms));
@@ -173,15 +227,23 @@ impl Named {
             Self::Account(account) => format!(
                 "(principal is Lake::User && principal.isAccountRoot && principal.account == Lake::Account::\"{account}\")"
             ),
-            Self::One { kind, name, attribute, arn } => {
-                let (name, arn) = (escape(&name), escape(&arn));
-                format!(
-                    "(principal is Lake::{kind} && principal == Lake::{kind}::\"{name}\" && principal.{attribute} == \"{arn}\")"
-                )
+            Self::One { kind, account, name, attribute, arn, id } => {
+                let name = escape(&entity_name(account, &name));
+                let is_one = is_one(attribute, &arn, id, atoms);
+                format!("(principal is Lake::{kind} && principal == Lake::{kind}::\"{name}\" && {is_one})")
             }
             Self::Provider(name) => of_provider(name, atoms),
             Self::Service => return None,
         })
+    }
+}
+
+/// That whoever has the name is the one who is meant.
+fn is_one(attribute: &str, arn: &str, id: Option<String>, atoms: &mut Vec<std::sync::Arc<Atom>>) -> String {
+    let has_arn = format!("principal.{attribute} == \"{}\"", escape(arn));
+    match id {
+        Some(id) => format!("{has_arn} && {}", ask(atoms, format!("id:{id}"), Test::Id(id))),
+        None => has_arn,
     }
 }
 

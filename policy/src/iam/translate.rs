@@ -13,7 +13,7 @@ use super::document::{Document, Effect, Statement};
 use super::pattern::escape;
 use super::principal::{Callers, callers};
 use super::resource::Resources;
-use super::{Attachment, CanonicalUsers, key};
+use super::{Attachment, Names, key};
 use crate::action::{Action, Resource};
 use crate::atom::{Atom, Test};
 use crate::bounds::joined;
@@ -38,7 +38,7 @@ const KINDS: [(&str, Resource); 4] = [
 pub(super) struct Translation<'a> {
     pub(super) name: &'a str,
     pub(super) attachment: &'a Attachment,
-    pub(super) canonical: CanonicalUsers<'a>,
+    pub(super) names: Names<'a>,
 }
 
 /// A policy in Cedar's words.

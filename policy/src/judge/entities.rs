@@ -89,18 +89,23 @@ fn reader_name(name: &str, of: AccountId) -> String {
 /// Whether a caller is among the readers of an embargo in a bucket of an account: as `base.cedar` says it.
 pub(crate) fn is_reader(caller: &Caller, embargo: &Embargo, of: AccountId) -> bool {
     let Some(principal) = caller.principal() else { return false };
-    embargo.readers.iter().any(|reader| match reader {
-        EmbargoReader::Group(name) => {
-            let name = reader_name(name, of);
-            principal.groups.iter().any(|group| entity_name(principal.account, group) == name)
-        }
-        EmbargoReader::User(name) => {
-            principal.kind != PrincipalKind::Role && principal_name(principal) == reader_name(name, of)
-        }
-        EmbargoReader::Role(name) => {
-            principal.kind == PrincipalKind::Role && principal_name(principal) == reader_name(name, of)
+    embargo.readers.iter().any(|reader| {
+        let name = reader_name(reader.name_and_id().0, of);
+        let is_called_so = || principal_name(principal) == name && !is_anothers(reader, &name, caller);
+        match reader {
+            EmbargoReader::Group(_) => {
+                principal.groups.iter().any(|group| entity_name(principal.account, group) == name)
+            }
+            EmbargoReader::User(_) => principal.kind != PrincipalKind::Role && is_called_so(),
+            EmbargoReader::Role(_) => principal.kind == PrincipalKind::Role && is_called_so(),
         }
     })
+}
+
+/// Whether a reader of this name is somebody else than the caller who has the name now.
+fn is_anothers(reader: &EmbargoReader, name: &str, caller: &Caller) -> bool {
+    let (Some(principal), (_, Some(id))) = (caller.principal(), reader.name_and_id()) else { return false };
+    principal_name(principal) == name && principal.id() != id
 }
 
 /// The name by which policies in Cedar know whoever asks.
@@ -312,7 +317,7 @@ fn object_entity(
     if let Some(protection) = facts.map(|version| &version.facts.protection) {
         if let Some(embargo) = &protection.embargo {
             let of = question.bucket.map_or(AccountId::HOME, |bucket| bucket.owner);
-            attributes.told.extend(embargo_attributes(embargo, of)?);
+            attributes.told.extend(embargo_attributes(embargo, of, question.caller)?);
         }
         if let Some(retention) = protection.retention {
             let mode = match retention.mode {
@@ -335,17 +340,21 @@ fn classification<'a>(question: &Question<'a>, object: ObjectView<'a>) -> &'a st
     of_object.or_else(|| find(question.bucket?.tags)).unwrap_or("internal")
 }
 
-/// Until when and to whom an object is closed. Readers are of the bucket's account, unless their names say another.
-fn embargo_attributes(embargo: &Embargo, of: AccountId) -> Built<Vec<(String, RestrictedExpression)>> {
+/// Until when and to whom an object is closed. Readers are of the bucket's account, unless their names say another; who is
+/// no more, and whose name the caller has, is none of them.
+fn embargo_attributes(embargo: &Embargo, of: AccountId, caller: &Caller) -> Built<Vec<(String, RestrictedExpression)>> {
     let types = types()?;
     let (mut groups, mut users, mut roles) = (Vec::new(), Vec::new(), Vec::new());
     for reader in &embargo.readers {
-        let (readers, kind, name) = match reader {
-            EmbargoReader::Group(name) => (&mut groups, &types.group, name),
-            EmbargoReader::User(name) => (&mut users, &types.user, name),
-            EmbargoReader::Role(name) => (&mut roles, &types.role, name),
+        let (readers, kind) = match reader {
+            EmbargoReader::Group(_) => (&mut groups, &types.group),
+            EmbargoReader::User(_) => (&mut users, &types.user),
+            EmbargoReader::Role(_) => (&mut roles, &types.role),
         };
-        readers.push(RestrictedExpression::new_entity_uid(uid(kind, reader_name(name, of))));
+        let name = reader_name(reader.name_and_id().0, of);
+        if !is_anothers(reader, &name, caller) {
+            readers.push(RestrictedExpression::new_entity_uid(uid(kind, name)));
+        }
     }
     let mut attributes = vec![
         ("embargoUntil".to_owned(), instant(embargo.until)),

@@ -11,7 +11,8 @@ const ROLE: &str = "arn:aws:iam::000000000000:role/trainer";
 const A: &str = "111111111111";
 
 fn attached(json: &str, attachment: &Attachment) -> Result<Arc<Source>, PolicyFault> {
-    Source::iam_resolving("a document", json, attachment, &|id| (id == "c0ffee").then_some(AccountId::HOME))
+    let canonical = |id: &str| (id == "c0ffee").then_some(AccountId::HOME);
+    Source::iam_naming("a document", json, attachment, Names { canonical: &canonical, ids: &BTreeMap::new() })
         .map(Arc::new)
 }
 
