@@ -24,6 +24,8 @@ const AHEAD_MS: [i64; 8] =
     [0, 0, 30 * 60_000, -30 * 60_000, 2 * 3_600_000, -3 * DAY_MS, 40 * DAY_MS, 100 * 365 * DAY_MS];
 /// What a clock may pull by in good faith, and what is lost to drift, per mille.
 const FAITH_MS: i64 = 31 * 60_000;
+/// How far ahead of the last mark a wall clock may be after a boot to be believed.
+const GAP_MAX_MS: i64 = 31 * DAY_MS;
 
 fn bucket() -> BucketName {
     BucketName::new("locking").expect("a name")
@@ -148,6 +150,9 @@ struct Life {
     seeded: Seeded,
     known: Vec<Known>,
     start: Timestamp,
+    /// How far ahead the wall clock is, and the furthest that it was at a boot after which it could be believed.
+    ahead_ms: i64,
+    believed_ms: i64,
     /// Versions that went, and removals that were refused: a run without either shows little.
     gone: usize,
     stood: usize,
@@ -160,8 +165,16 @@ impl Life {
         settle(world.engine.create_bucket(&Caller::root(), create)).expect("a bucket");
         settle(world.engine.keep_time()).expect("the time is kept");
         let start = world.real_time();
-        let mut life =
-            Self { world: Some(world), seeded: Seeded::new(seed), known: Vec::new(), start, gone: 0, stood: 0 };
+        let mut life = Self {
+            world: Some(world),
+            seeded: Seeded::new(seed),
+            known: Vec::new(),
+            start,
+            ahead_ms: 0,
+            believed_ms: 0,
+            gone: 0,
+            stood: 0,
+        };
         let forever = Retention { mode: RetentionMode::Compliance, until: start.plus(Duration::from_secs(1 << 32)) };
         life.ask(vec![Wish::Put(
             ObjectKey::new("forever").expect("a key"),
@@ -178,7 +191,7 @@ impl Life {
     /// The latest that it can be by a clock that is trusted with reason.
     fn surely(&self) -> Timestamp {
         let now_ms = self.world().real_time().as_millis();
-        Timestamp::from_millis(now_ms + (now_ms - self.start.as_millis()) / 1_000 + FAITH_MS)
+        Timestamp::from_millis(now_ms + (now_ms - self.start.as_millis()) / 1_000 + FAITH_MS + self.believed_ms)
     }
 
     fn key(&mut self) -> ObjectKey {
@@ -253,10 +266,18 @@ impl Life {
         }
         if fails {
             if self.seeded.percent(40) {
-                self.world().boot();
+                self.boot();
             }
             let world = self.world.take().expect("the power is on");
             self.world = Some(world.power_cut(under_way));
+        }
+    }
+
+    /// Other witnesses than the wall clock there are none after a boot: see decision 0009.
+    fn boot(&mut self) {
+        self.world().boot();
+        if self.ahead_ms <= GAP_MAX_MS {
+            self.believed_ms = self.believed_ms.max(self.ahead_ms);
         }
     }
 
@@ -324,8 +345,8 @@ impl Life {
                 self.world().advance(Duration::from_secs(3_600 * hours));
             }
             3 => {
-                let ahead_ms = *self.seeded.choose(&AHEAD_MS);
-                self.world().set_wall_clock(ahead_ms);
+                self.ahead_ms = *self.seeded.choose(&AHEAD_MS);
+                self.world().set_wall_clock(self.ahead_ms);
             }
             4..6 => settle(self.world().engine.keep_time()).expect("the time is kept"),
             6 => {
