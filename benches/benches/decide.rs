@@ -77,6 +77,8 @@ impl Facts {
             identity: None,
             tags: None,
             protection: None,
+            keys: None,
+            region: "us-east-1",
             now,
         };
         let policies = Policies { lake, identity: &user.sources, ..Policies::default() };
@@ -95,6 +97,7 @@ fn caller(name: &str) -> Caller {
         unique_id: format!("AIDA{name}"),
         groups: BTreeSet::from(["engineers".to_owned(), "readers".to_owned()]),
         tags: BTreeMap::from([("team".to_owned(), "wind".to_owned())]),
+        transitive_tags: BTreeSet::new(),
         method: AuthMethod::AccessKey,
         narrowed: Vec::new(),
         keys: BTreeMap::new(),

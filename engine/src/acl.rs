@@ -191,7 +191,8 @@ pub(crate) fn of_new_bucket(
 }
 
 impl Engine {
-    /// Whose an object that is written will be, and its list. Whoever lets others in needs leave for it.
+    /// Whose an object that is written will be, and its list. Whoever brings a list needs leave for it, be it the one that
+    /// holds without.
     ///
     /// # Errors
     /// `Invalid` where the bucket takes no lists; `Denied`.
@@ -205,8 +206,11 @@ impl Engine {
         let owner = facts.owner_of_new(caller, asked);
         let Some(asked) = asked else { return Ok(Ownings { owner, acl: None }) };
         let acl = facts.judge_list(caller, asked, owner, Action::PutObjectAcl)?;
+        // Source: Amazon S3 API, *PutObject*, "Permissions". To hand over to the bucket's owner what is its own anyway sets
+        // nothing: policies of buckets for logs ask for that word and give `s3:PutObject` alone.
+        let sets_list = facts.takes_lists() && (acl.is_some() || !asked.hands_over(facts.owner));
         // Whoever has no account owns what it writes for as long as it writes it, and says who may see it.
-        if acl.is_some() && !caller.is_anonymous() {
+        if sets_list && !caller.is_anonymous() {
             let object = Some(ObjectView { key, version: None, facts: None, owner: Some(owner) });
             self.ask(caller, Ask { object, ..Ask::bucket(Action::PutObjectAcl, facts) })?;
         }

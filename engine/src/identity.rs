@@ -15,6 +15,7 @@ mod common_policies;
 mod compiled;
 mod credentials;
 mod groups;
+mod handed_on;
 mod keys;
 mod naming;
 mod oidc_providers;
@@ -25,6 +26,7 @@ mod roles;
 mod roster;
 mod sessions;
 mod users;
+mod wish;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -43,10 +45,11 @@ pub use records::{
 };
 pub use roles::NewRole;
 pub use sessions::{AssumeRole, Assumed, Session, SessionBounds};
+pub use users::NewUser;
 
 use crate::bucket_policy::ruled_out_by;
 use crate::leave::Ask;
-use crate::{Engine, Error, Result};
+use crate::{Engine, Error};
 pub(crate) use compiled::CallerPolicies;
 use compiled::Compiled;
 pub(crate) use credentials::{outside_principal, root_principal, user_principal};
@@ -136,11 +139,6 @@ impl Identities {
 }
 
 impl Engine {
-    /// Asks for leave to do something with an identity, or with those of an account, named by an ARN.
-    fn permit_identity(&self, caller: &Caller, action: Action, arn: &str) -> Result<()> {
-        self.ask(caller, Ask { identity: Some(arn), ..Ask::lake(action) }).map(drop)
-    }
-
     /// The refusal of what no policy can allow, because it would lead out of the bounds of what the caller showed.
     fn beyond_bounds(caller: &Caller, action: Action, reason: &'static str) -> Error {
         Refusal { is_told: false, ..ruled_out_by(caller, &Ask::lake(action), reason.into()) }.into()

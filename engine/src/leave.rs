@@ -8,7 +8,10 @@
 use kernel::{Caller, ObjectKey, Protection, Sequence, Tags, Timestamp, Version, VersionName, Who};
 use std::sync::Arc;
 
-use policy::{Action, BucketView, Group, Judge, ObjectView, Permit, Policies, Question, Refusal, Source, VersionView};
+use policy::{
+    Action, BucketView, Group, Judge, ObjectView, OperationKeys, Permit, Policies, Question, Refusal, Source,
+    VersionView,
+};
 
 use crate::audit;
 use crate::facts::BucketFacts;
@@ -35,6 +38,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) tags: Option<&'a Tags>,
     /// What the request keeps the object from.
     pub(crate) protection: Option<&'a Protection>,
+    /// Condition keys that the operation itself has.
+    pub(crate) keys: Option<&'a OperationKeys>,
 }
 
 impl<'a> Ask<'a> {
@@ -49,6 +54,7 @@ impl<'a> Ask<'a> {
             trust: None,
             tags: None,
             protection: None,
+            keys: None,
         }
     }
 
@@ -175,8 +181,9 @@ impl Engine {
         moment: Moment<'_>,
         look: impl FnOnce(&Judge, &Question<'_>, &Policies<'_>) -> T,
     ) -> Result<T> {
-        let Ask { action, bucket, facts, object, identity, trust, tags, protection } = ask;
-        let question = Question { caller, action, bucket, object, identity, tags, protection, now: moment.now };
+        let Ask { action, bucket, facts, object, identity, trust, tags, protection, keys } = ask;
+        let (region, now) = (self.region.as_str(), moment.now);
+        let question = Question { caller, action, bucket, object, identity, tags, protection, keys, region, now };
         if !is_bound(caller) {
             return Ok(look(moment.judge, &question, &Policies::default()));
         }

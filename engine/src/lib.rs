@@ -71,8 +71,8 @@ pub use error::{BodyError, Error, Existing, Fault, Missing, Result, Unmet};
 pub use history::{History, HistorySettings};
 pub use identity::{
     AccessKey, Account, AssumeRole, Assumed, CredentialFault, Group, Holder, IdentityFault, ManagedPolicy,
-    NewAccessKey, NewKey, NewOidcProvider, NewRole, OidcProvider, Outside, Password, PolicyPlace, PolicyVersion,
-    Powers, Role, Session, SessionBounds, User,
+    NewAccessKey, NewKey, NewOidcProvider, NewRole, NewUser, OidcProvider, Outside, Password, PolicyPlace,
+    PolicyVersion, Powers, Role, Session, SessionBounds, User,
 };
 pub use object_lock::LockPlace;
 pub use policy::{Action, Deciding, Explanation, PolicyFault, Refusal};

@@ -92,6 +92,7 @@ pub(crate) fn origin(headers: &HeaderMap, uri_query: Option<&str>, from: From, r
     let is_signed = headers.get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(ALGORITHM.as_bytes()));
     if is_signed {
         sign(&mut keys, "REST-HEADER");
+        signed_region(headers).into_iter().for_each(|region| note(&mut keys, "aws:requestedregion", region));
     } else if is_presigned {
         // What a presigned URL signs of the body, unless a header says otherwise.
         note(&mut keys, "s3:x-amz-content-sha256", "UNSIGNED-PAYLOAD");
@@ -106,6 +107,13 @@ pub(crate) fn of_form(origin: &Origin, signed_at: Option<&str>) -> Origin {
     signed_at.into_iter().for_each(|at| note(&mut origin.keys, SIGNED_AT, at));
     sign(&mut origin.keys, "POST");
     origin
+}
+
+/// The region that a head is signed for. Requests of S3 are signed for that of the lake, those of IAM and STS for any.
+fn signed_region(headers: &HeaderMap) -> Option<&str> {
+    let (_, credential) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once("Credential=")?;
+    // ACCESS_KEY/DAY/REGION/SERVICE/aws4_request
+    credential.split([',', ' ']).next()?.rsplit('/').nth(2)
 }
 
 /// When a request says it was signed, from which the age of its signature follows.

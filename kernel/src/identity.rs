@@ -110,6 +110,8 @@ pub struct Principal {
     pub groups: BTreeSet<String>,
     /// `aws:PrincipalTag/…`
     pub tags: BTreeMap<String, String>,
+    /// Names of those of its tags that every session begun from this one has too.
+    pub transitive_tags: BTreeSet<String>,
     /// How it proved who it is.
     pub method: AuthMethod,
     /// What its powers are narrowed to: each of these documents must allow what is asked, for itself.

@@ -488,6 +488,8 @@ actions! {
     AssumeRoleWithLdapIdentity = "sts:AssumeRoleWithLDAPIdentity", Manage Identity;
     /// Puts tags on the session of a role.
     TagSession = "sts:TagSession", Manage Identity;
+    /// Says who is behind the session of a role.
+    SetSourceIdentity = "sts:SetSourceIdentity", Manage Identity;
     /// Gets temporary keys for oneself.
     GetSessionToken = "sts:GetSessionToken", Manage Identity;
     /// Who one is.

@@ -11,6 +11,7 @@ use kernel::{
 use crate::action::{Action, Group, Resource};
 use crate::iam::condition::instant;
 use crate::judge::owner;
+use crate::operation_keys::OperationKeys;
 use crate::source::Source;
 
 /// The bucket that a question is about.
@@ -88,6 +89,10 @@ pub struct Question<'a> {
     pub tags: Option<&'a Tags>,
     /// What the request keeps the object from.
     pub protection: Option<&'a Protection>,
+    /// Condition keys that the operation itself has, of identities and sessions.
+    pub keys: Option<&'a OperationKeys>,
+    /// The region of the lake, which a request is for unless it is signed for another.
+    pub region: &'a str,
     /// When.
     pub now: Timestamp,
 }
@@ -129,7 +134,10 @@ impl<'a> Question<'a> {
     /// counts; where none is, which one is meant would be a guess.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         match self.tags(name).as_slice() {
-            [] => self.key(&name.to_ascii_lowercase()).into_iter().next().map(Cow::into_owned),
+            [] => {
+                let mut found = self.key(&name.to_ascii_lowercase());
+                if name.contains('/') && found.len() > 1 { None } else { found.drain(..).next().map(Cow::into_owned) }
+            }
             [(_, value)] => Some((*value).to_owned()),
             several => {
                 let (_, tag) = name.split_once('/')?;
@@ -144,11 +152,17 @@ impl<'a> Question<'a> {
     /// context keys*.
     pub(crate) fn key(&self, name: &str) -> Vec<Cow<'_, str>> {
         let one = |value: String| vec![Cow::Owned(value)];
+        if let Some(values) = self.keys.and_then(|keys| keys.get(name)) {
+            return values.iter().map(|value| Cow::Borrowed(value.as_str())).collect();
+        }
         match name {
             "aws:currenttime" => one(rfc3339(self.now)),
             "aws:epochtime" => one(self.now.as_millis().div_euclid(1000).to_string()),
             "aws:securetransport" => one(self.origin().secure_transport.to_string()),
             "aws:sourceip" => self.origin().source_ip.map(|ip| Cow::Owned(ip.to_string())).into_iter().collect(),
+            "aws:requestedregion" => {
+                vec![Cow::Borrowed(self.origin().keys.get(name).map_or(self.region, String::as_str))]
+            }
             "aws:principalisawsservice" | "aws:viaawsservice" => one("false".to_owned()),
             "aws:resourceaccount" | "s3:resourceaccount" => {
                 owner(self).map(|account| Cow::Owned(account.to_string())).into_iter().collect()

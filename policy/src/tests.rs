@@ -96,6 +96,8 @@ impl Case {
             identity: self.identity,
             tags: self.sets.as_ref(),
             protection: None,
+            keys: None,
+            region: "us-east-1",
             now: self.now,
         };
         answer(&question)

@@ -27,6 +27,7 @@ fn caller(number: usize) -> Caller {
         unique_id: format!("AIDA{number}"),
         groups: BTreeSet::from(["engineers".to_owned(), "readers".to_owned()]),
         tags: BTreeMap::new(),
+        transitive_tags: BTreeSet::new(),
         method: AuthMethod::AccessKey,
         narrowed: Vec::new(),
         keys: BTreeMap::new(),
@@ -69,6 +70,8 @@ fn decide(judge: &Judge, caller: &Caller, identity: &[Arc<Source>]) {
         identity: None,
         tags: None,
         protection: None,
+        keys: None,
+        region: "us-east-1",
         now,
     };
     let _ = judge.decide(&question, &Policies { identity, ..Policies::default() });

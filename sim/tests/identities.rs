@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::{
     AssumeRole, Attributes, Body, CreateBucket, CredentialFault, Error, GetObject, Holder, NewAccessKey, NewKey,
-    NewRole, Outside, PolicyPlace, PutObject, Selection, Session, SessionBounds,
+    NewRole, NewUser, Outside, PolicyPlace, PutObject, Selection, Session, SessionBounds,
 };
 use kernel::{AccountId, AuthMethod, BucketName, Caller, ObjectKey, Origin, Principal, Who};
 use sim::world::{World, settle};
@@ -22,6 +22,10 @@ fn bucket() -> BucketName {
 }
 
 /// A lake with one object, and the users alice and bob, who may do nothing.
+fn called(name: &str) -> NewUser<'_> {
+    NewUser { name, ..NewUser::default() }
+}
+
 fn world() -> World {
     let world = World::new(23, |map| map);
     let (engine, root) = (&world.engine, Caller::root());
@@ -29,7 +33,7 @@ fn world() -> World {
     settle(engine.create_bucket(&root, CreateBucket::named(bucket()))).expect("a bucket");
     put(&world, &root).expect("an object");
     for name in ["alice", "bob"] {
-        settle(engine.create_user(&root, HOME, name, None, BTreeMap::new())).expect("a user");
+        settle(engine.create_user(&root, HOME, called(name))).expect("a user");
     }
     world
 }
@@ -153,7 +157,7 @@ fn a_session_ends_with_whoever_it_was_made_for() {
     settle(engine.delete_user(&root, HOME, "alice")).expect("removed");
     assert_eq!(in_session(&world, &session), Err(CredentialFault::Token));
     // Whoever is called so now is somebody else.
-    settle(engine.create_user(&root, HOME, "alice", None, BTreeMap::new())).expect("another");
+    settle(engine.create_user(&root, HOME, called("alice"))).expect("another");
     assert_eq!(in_session(&world, &session), Err(CredentialFault::Token));
 }
 
@@ -216,8 +220,8 @@ fn accounts_do_not_reach_into_one_another() {
     let (account, key) = settle(world.engine.create_account(&Caller::root(), "tenant")).expect("an account");
     let (id, tenant) = (account.id.parse().expect("a number"), shown(&world, &key.record.id, None).expect("somebody"));
     assert!(is_denied(read(&world, &tenant)) && is_denied(put(&world, &tenant)));
-    assert!(settle(world.engine.create_user(&tenant, id, "alice", None, BTreeMap::new())).is_ok());
-    assert!(is_denied(settle(world.engine.create_user(&tenant, HOME, "mallory", None, BTreeMap::new()))));
+    assert!(settle(world.engine.create_user(&tenant, id, called("alice"))).is_ok());
+    assert!(is_denied(settle(world.engine.create_user(&tenant, HOME, called("mallory")))));
     assert!(is_denied(settle(world.engine.create_access_key(&tenant, HOME, Some("bob"), NewAccessKey::default()))));
     assert!(is_denied(settle(world.engine.delete_account(&tenant, HOME))));
     // Two of one name in two accounts are two.
@@ -256,12 +260,20 @@ fn a_role_is_for_whom_it_trusts_and_its_sessions_may_what_it_may() {
     let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole",
                     "Principal":{"AWS":"arn:aws:iam::000000000000:user/alice"}}}"#;
     let tags = BTreeMap::new();
-    let new = NewRole { name: "trainer", path: None, trust, description: "", session_max_seconds: 3_600, tags };
+    let new = NewRole {
+        name: "trainer",
+        path: None,
+        trust,
+        description: "",
+        session_max_seconds: 3_600,
+        tags,
+        boundary: None,
+    };
     let role = settle(world.engine.create_role(&Caller::root(), HOME, new)).expect("a role");
     may(&world, Holder::Role("trainer"), READING);
     let ((_, alice), (_, bob)) = (signed_in(&world, "alice"), signed_in(&world, "bob"));
     let arn = role.arn();
-    let assume = |bounds| AssumeRole { role_arn: &arn, session_name: "run-1", tags: BTreeMap::new(), bounds };
+    let assume = |bounds| AssumeRole { role_arn: &arn, session_name: "run-1", bounds, ..AssumeRole::default() };
     assert!(is_denied(world.engine.assume_role(&bob, &assume(SessionBounds::default()))));
     assert!(is_denied(world.engine.assume_role(&Caller::anonymous(), &assume(SessionBounds::default()))));
     let assumed = world.engine.assume_role(&alice, &assume(SessionBounds::default())).expect("a session");

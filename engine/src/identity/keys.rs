@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use kernel::{AccountId, Caller, KeyId, WrappedKey};
-use policy::Action;
+use policy::{Action, OperationKeys};
 use storage::secret_text;
 use zeroize::Zeroizing;
 
@@ -12,6 +12,7 @@ use super::IdentityFault;
 use super::accounts::hex;
 use super::naming;
 use super::records::{AccessKey, User};
+use super::wish::Wish;
 use crate::{Engine, Error, Result};
 
 /// Keys of one owner that may do what it may. Source: IAM User Guide, *IAM and AWS STS quotas*.
@@ -162,7 +163,8 @@ impl Engine {
                 let arn = found
                     .as_ref()
                     .map_or_else(|_| naming::arn(&account.to_string(), "user", "/", name), |user| user.arn());
-                self.permit_identity(caller, action, &arn)?;
+                let known = found.as_ref().map_or_else(|_| OperationKeys::default(), |user| user.keys());
+                self.permit_identity(caller, Wish::from(action).about(known), &arn)?;
                 found.map(drop).map_err(Error::from)
             }
             None => self.permit_identity(caller, action, &format!("arn:aws:iam::{account}:root")),

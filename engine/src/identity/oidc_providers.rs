@@ -8,10 +8,11 @@
 use std::collections::BTreeMap;
 
 use kernel::{AccountId, Caller};
-use policy::Action;
+use policy::{Action, OperationKeys};
 
 use super::records::{Account, OidcProvider, within};
 use super::roster::Roster;
+use super::wish::{Made, Wish};
 use super::{IdentityFault, naming, users};
 use crate::{Engine, Error, Result};
 
@@ -93,10 +94,11 @@ impl Engine {
         let NewOidcProvider { url, client_ids, thumbprints, tags } = new;
         let place = place(&url)?.to_owned();
         let arn = naming::arn(&account.to_string(), "oidc-provider", "/", &place);
-        self.permit_identity(caller, Action::CreateOpenIdConnectProvider, &arn)?;
+        users::tags(&tags)?;
+        let actions = [Action::CreateOpenIdConnectProvider, Action::TagOpenIdConnectProvider];
+        self.permit_made(caller, actions, Made { tags: &tags, boundary: None }, &arn)?;
         check_client_ids(&client_ids)?;
         check_thumbprints(&thumbprints)?;
-        users::tags(&tags)?;
         let created_ms = self.clock.now().as_millis();
         let provider =
             OidcProvider { account: account.to_string(), url, place, client_ids, thumbprints, created_ms, tags };
@@ -116,7 +118,7 @@ impl Engine {
     /// # Errors
     /// `Identity` where there is none; `Denied`.
     pub fn oidc_provider(&self, caller: &Caller, arn: &str) -> Result<OidcProvider> {
-        self.permit_identity(caller, Action::GetOpenIdConnectProvider, arn)?;
+        self.permit_provider(caller, Action::GetOpenIdConnectProvider, arn)?;
         Ok(provider(&self.identities.roster(), self.account_of(caller), arn)?.clone())
     }
 
@@ -135,7 +137,7 @@ impl Engine {
     /// # Errors
     /// `Identity` where there is none; `Denied`, `Unavailable`.
     pub async fn delete_oidc_provider(&self, caller: &Caller, arn: &str) -> Result<()> {
-        self.permit_identity(caller, Action::DeleteOpenIdConnectProvider, arn)?;
+        self.permit_provider(caller, Action::DeleteOpenIdConnectProvider, arn)?;
         let account = self.account_of(caller);
         self.change_identities(|next| {
             let provider = provider(next.now(), account, arn)?.clone();
@@ -192,7 +194,9 @@ impl Engine {
             true => Action::TagOpenIdConnectProvider,
             false => Action::UntagOpenIdConnectProvider,
         };
-        self.change_provider(caller, action, arn, |provider| {
+        users::tags(&set)?;
+        let keys = OperationKeys::default().with_request_tags(&set).with_tag_names(unset);
+        self.change_provider(caller, Wish::with(action, keys), arn, |provider| {
             provider.tags.extend(set);
             provider.tags.retain(|tag, _| !unset.contains(tag));
             users::tags(&provider.tags)
@@ -200,14 +204,20 @@ impl Engine {
         .await
     }
 
+    fn permit_provider(&self, caller: &Caller, wish: impl Into<Wish>, arn: &str) -> Result<()> {
+        let roster = self.identities.roster();
+        let known = provider(&roster, self.account_of(caller), arn).map(OidcProvider::keys).unwrap_or_default();
+        self.permit_identity(caller, wish.into().about(known), arn)
+    }
+
     async fn change_provider(
         &self,
         caller: &Caller,
-        action: Action,
+        wish: impl Into<Wish>,
         arn: &str,
         change: impl FnOnce(&mut OidcProvider) -> std::result::Result<(), IdentityFault>,
     ) -> Result<()> {
-        self.permit_identity(caller, action, arn)?;
+        self.permit_provider(caller, wish, arn)?;
         let account = self.account_of(caller);
         self.change_identities(|next| {
             let mut provider = provider(next.now(), account, arn)?.clone();

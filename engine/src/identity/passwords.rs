@@ -222,7 +222,7 @@ impl Engine {
         let must_change = user.password.as_ref().is_some_and(|password| password.must_change);
         let bound = must_change.then_some(CHANGE_ONLY);
         let session = self.session_of_user(&principal, bound, bounds)?;
-        Ok(Assumed { session, arn: principal.arn, id: principal.unique_id })
+        Ok(Assumed { session, arn: principal.arn, id: principal.unique_id, source_identity: None })
     }
 }
 

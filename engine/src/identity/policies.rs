@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use kernel::{AccountId, Caller};
-use policy::{Action, Attachment};
+use policy::{Action, Attachment, OperationKeys};
 
 use super::IdentityFault;
 use super::common_policies;
@@ -12,6 +12,7 @@ use super::compiled::check;
 use super::naming::{self, LONG_NAME_CHARS_MAX};
 use super::records::{Group, ManagedPolicy, PolicyVersion, Powers, Role, User, within};
 use super::roster::{NextRoster, Roster};
+use super::wish::{BOUNDARY, Wish};
 use crate::{Engine, Error, Result};
 
 /// Versions of a managed policy. Source: IAM User Guide, *IAM and AWS STS quotas*.
@@ -95,6 +96,16 @@ impl PolicyPlace<'_> {
         }
     }
 
+    /// What conditions may ask about the holder. Groups have neither tags nor boundaries.
+    fn keys(&self, roster: &Roster) -> OperationKeys {
+        let known = match self.holder {
+            Holder::User(name) => roster.of::<User>(self.account, name).ok().map(User::keys),
+            Holder::Role(name) => roster.of::<Role>(self.account, name).ok().map(Role::keys),
+            Holder::Group(_) => None,
+        };
+        known.unwrap_or_default()
+    }
+
     fn alter(&self, next: &mut NextRoster, alter: impl FnOnce(&mut Powers) -> Result<()>) -> Result<()> {
         macro_rules! altered {
             ($record:ident, $name:expr) => {{
@@ -112,8 +123,14 @@ impl PolicyPlace<'_> {
 }
 
 impl Engine {
-    fn permit_place(&self, caller: &Caller, place: PolicyPlace<'_>, action: PerHolder, roster: &Roster) -> Result<()> {
-        self.permit_identity(caller, place.action(action), &place.arn(roster))
+    fn permit_place(
+        &self,
+        caller: &Caller,
+        place: PolicyPlace<'_>,
+        wish: impl Into<Wish>,
+        roster: &Roster,
+    ) -> Result<()> {
+        self.permit_identity(caller, wish.into().about(place.keys(roster)), &place.arn(roster))
     }
 
     /// Writes a policy into a user, group or role, in the place of the one of that name.
@@ -128,7 +145,7 @@ impl Engine {
         name: &str,
         document: &str,
     ) -> Result<()> {
-        self.permit_place(caller, place, PUT, &self.identities.roster())?;
+        self.permit_place(caller, place, place.action(PUT), &self.identities.roster())?;
         naming::name("policy", name, LONG_NAME_CHARS_MAX)?;
         check(name, document, &place.attachment())?;
         self.change_identities(|next| {
@@ -149,7 +166,7 @@ impl Engine {
     /// `Identity` where there is none; `Denied`.
     pub fn inline_policy(&self, caller: &Caller, place: PolicyPlace<'_>, name: &str) -> Result<Arc<str>> {
         let roster = self.identities.roster();
-        self.permit_place(caller, place, GET, &roster)?;
+        self.permit_place(caller, place, place.action(GET), &roster)?;
         let found = place.powers(&roster)?.inline.get(name);
         Ok(Arc::clone(found.ok_or_else(|| IdentityFault::missing("policy", name))?))
     }
@@ -160,7 +177,7 @@ impl Engine {
     /// `Identity` where there is no such holder; `Denied`.
     pub fn inline_policies(&self, caller: &Caller, place: PolicyPlace<'_>) -> Result<Vec<String>> {
         let roster = self.identities.roster();
-        self.permit_place(caller, place, LIST, &roster)?;
+        self.permit_place(caller, place, place.action(LIST), &roster)?;
         Ok(place.powers(&roster)?.inline.keys().cloned().collect())
     }
 
@@ -169,7 +186,7 @@ impl Engine {
     /// # Errors
     /// `Identity` where there is none; `Denied`, `Unavailable`.
     pub async fn delete_inline_policy(&self, caller: &Caller, place: PolicyPlace<'_>, name: &str) -> Result<()> {
-        self.permit_place(caller, place, DELETE, &self.identities.roster())?;
+        self.permit_place(caller, place, place.action(DELETE), &self.identities.roster())?;
         self.change_identities(|next| {
             place.alter(next, |powers| {
                 powers.inline.remove(name).map(drop).ok_or_else(|| IdentityFault::missing("policy", name).into())
@@ -189,8 +206,9 @@ impl Engine {
         arn: &str,
         is_attached: bool,
     ) -> Result<()> {
-        let action = if is_attached { ATTACH } else { DETACH };
-        self.permit_place(caller, place, action, &self.identities.roster())?;
+        let action = place.action(if is_attached { ATTACH } else { DETACH });
+        let wish = Wish::with(action, OperationKeys::default().with("iam:PolicyARN", arn));
+        self.permit_place(caller, place, wish, &self.identities.roster())?;
         self.change_identities(|next| {
             if is_attached {
                 managed(next.now(), place.account, arn)?;
@@ -217,7 +235,7 @@ impl Engine {
     /// `Identity` where there is no such holder; `Denied`.
     pub fn attached_policies(&self, caller: &Caller, place: PolicyPlace<'_>) -> Result<Vec<(String, String)>> {
         let roster = self.identities.roster();
-        self.permit_place(caller, place, LIST_ATTACHED, &roster)?;
+        self.permit_place(caller, place, place.action(LIST_ATTACHED), &roster)?;
         let named = |arn: &String| {
             let name = arn.rsplit('/').next().unwrap_or_default();
             (name.to_owned(), arn.clone())
@@ -237,7 +255,8 @@ impl Engine {
             (Holder::Role(_), None) => Action::DeleteRolePermissionsBoundary,
             (Holder::Group(_), _) => return Err(IdentityFault::Value("a group has no boundary".to_owned()).into()),
         };
-        self.permit_identity(caller, action, &place.arn(&self.identities.roster()))?;
+        let asked = arn.map_or_else(OperationKeys::default, |arn| OperationKeys::default().with(BOUNDARY, arn));
+        self.permit_place(caller, place, Wish::with(action, asked), &self.identities.roster())?;
         self.change_identities(|next| {
             if let Some(arn) = arn {
                 managed(next.now(), place.account, arn)?;
@@ -435,7 +454,7 @@ fn own<'r>(roster: &'r Roster, account: AccountId, arn: &str) -> std::result::Re
 }
 
 /// A managed policy by its ARN: one of an account, or one that every account has.
-fn managed<'r>(
+pub(super) fn managed<'r>(
     roster: &'r Roster,
     account: AccountId,
     arn: &str,

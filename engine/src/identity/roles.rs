@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use kernel::{AccountId, Caller};
-use policy::{Action, Attachment};
+use policy::{Action, Attachment, OperationKeys};
 
 use super::compiled::check;
 use super::naming::{self, NAME_CHARS_MAX};
+use super::policies::managed;
 use super::records::{Account, Powers, Role};
 use super::roster::Roster;
+use super::wish::{Made, Wish};
 use super::{IdentityFault, users};
 use crate::{Engine, Error, Result};
 
@@ -31,6 +33,8 @@ pub struct NewRole<'a> {
     pub session_max_seconds: u32,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// The ARN of the managed policy that bounds it.
+    pub boundary: Option<&'a str>,
 }
 
 fn expect_bounds(description: &str, session_max_seconds: u32) -> Result<()> {
@@ -54,9 +58,10 @@ impl Engine {
         naming::name("role", new.name, NAME_CHARS_MAX)?;
         let path = naming::path(new.path)?;
         let arn = naming::arn(&account.to_string(), "role", &path, new.name);
-        self.permit_identity(caller, Action::CreateRole, &arn)?;
-        expect_bounds(new.description, new.session_max_seconds)?;
         users::tags_of_caller(&new.tags)?;
+        let made = Made { tags: &new.tags, boundary: new.boundary };
+        self.permit_made(caller, [Action::CreateRole, Action::TagRole], made, &arn)?;
+        expect_bounds(new.description, new.session_max_seconds)?;
         check(new.name, new.trust, &Attachment::Trust(arn))?;
         let role = Role {
             account: account.to_string(),
@@ -69,10 +74,13 @@ impl Engine {
             trusted: BTreeMap::new(),
             session_max_seconds: new.session_max_seconds,
             tags: new.tags,
-            powers: Powers::default(),
+            powers: Powers { boundary: new.boundary.map(str::to_owned), ..Powers::default() },
         };
         self.change_identities(move |next| {
             next.now().find::<Account>(&role.account)?;
+            if let Some(boundary) = &role.powers.boundary {
+                managed(next.now(), account, boundary)?;
+            }
             if next.now().all_of::<Role>(account).any(|known| known.name.eq_ignore_ascii_case(&role.name)) {
                 return Err(IdentityFault::exists("role", &role.name).into());
             }
@@ -171,10 +179,11 @@ impl Engine {
         unset: &[String],
     ) -> Result<()> {
         let action = if unset.is_empty() { Action::TagRole } else { Action::UntagRole };
-        self.permit_role(caller, action, &self.identities.roster(), account, name)?;
+        users::tags_of_caller(&set)?;
+        let keys = OperationKeys::default().with_request_tags(&set).with_tag_names(unset);
+        self.permit_role(caller, Wish::with(action, keys), &self.identities.roster(), account, name)?;
         self.change_identities(|next| {
             let mut role: Role = next.now().of::<Role>(account, name)?.clone();
-            users::tags_of_caller(&set)?;
             role.tags = users::untagged(users::tagged(role.tags, set), unset);
             users::tags_of_caller(&role.tags)?;
             next.put(role)
@@ -185,7 +194,7 @@ impl Engine {
     fn permit_role<'r>(
         &self,
         caller: &Caller,
-        action: Action,
+        wish: impl Into<Wish>,
         roster: &'r Roster,
         account: AccountId,
         name: &str,
@@ -193,7 +202,8 @@ impl Engine {
         let found = roster.of::<Role>(account, name);
         let arn =
             found.as_ref().map_or_else(|_| naming::arn(&account.to_string(), "role", "/", name), |role| role.arn());
-        self.permit_identity(caller, action, &arn)?;
+        let known = found.as_ref().map_or_else(|_| OperationKeys::default(), |role| role.keys());
+        self.permit_identity(caller, wish.into().about(known), &arn)?;
         found.map_err(Error::from)
     }
 }

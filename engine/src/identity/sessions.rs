@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::{AccountId, AuthMethod, Caller, Narrowing, Principal, PrincipalKind, Timestamp, Who};
-use policy::{Action, Attachment, Names, Source};
+use policy::{Action, Attachment, Names, OperationKeys, Source};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::credentials::{CredentialFault, Outside, outside_principal, root_principal, user_principal};
+use super::handed_on::{HandedOn, SOURCE_IDENTITY};
 use super::records::{Account, ManagedPolicy, Role, User, account_id, within};
 use super::roster::Roster;
 use super::{IdentityFault, naming, users};
@@ -39,7 +40,7 @@ pub struct SessionBounds<'a> {
 }
 
 /// Takes on a role.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AssumeRole<'a> {
     /// Which.
     pub role_arn: &'a str,
@@ -47,8 +48,28 @@ pub struct AssumeRole<'a> {
     pub session_name: &'a str,
     /// Tags of the session, over those of the role.
     pub tags: BTreeMap<String, String>,
+    /// Names of those of `tags` that every session begun from this one has too.
+    pub transitive_tags: Vec<String>,
+    /// What the role's owner has agreed upon with the caller, so that nobody else gets the caller to take the role on for
+    /// them: 2 to 1,224 characters.
+    pub external_id: Option<&'a str>,
+    /// Who is behind the session and all that are begun from it: 2 to 64 characters.
+    pub source_identity: Option<&'a str>,
     /// What it is bounded by.
     pub bounds: SessionBounds<'a>,
+}
+
+impl AssumeRole<'_> {
+    /// What conditions may ask about the request.
+    fn keys(&self, handed_on: &HandedOn) -> OperationKeys {
+        let seconds = self.bounds.seconds.unwrap_or(SESSION_SECONDS_DEFAULT);
+        let keys = handed_on.keys().with("sts:RoleSessionName", self.session_name);
+        let keys = keys.with("sts:DurationSeconds", seconds.to_string());
+        match self.external_id {
+            Some(id) => keys.with("sts:ExternalId", id),
+            None => keys,
+        }
+    }
 }
 
 /// Temporary keys. The secret and the token are shown this once.
@@ -73,6 +94,8 @@ pub struct Assumed {
     pub arn: String,
     /// The role's unique id, a colon, and the name of the session.
     pub id: String,
+    /// Who is behind it, where that was said.
+    pub source_identity: Option<String>,
 }
 
 /// Who a session is for.
@@ -97,6 +120,9 @@ pub(super) struct Carried {
     groups: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
+    /// Names of those tags that it hands on.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    transitive_tags: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     keys: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -133,6 +159,7 @@ impl Carried {
             }),
         };
         principal.tags = users::tagged(principal.tags, self.tags.clone());
+        principal.transitive_tags.clone_from(&self.transitive_tags);
         principal.keys.extend(self.keys.clone());
         if self.issued_ms > 0 {
             principal.keys.insert("aws:tokenissuetime".to_owned(), (self.issued_ms / 1_000).to_string());
@@ -155,6 +182,7 @@ pub(crate) fn role_principal(role: &Role, session: &str) -> Principal {
         unique_id: format!("{}:{session}", role.id),
         groups: BTreeSet::new(),
         tags: role.tags.clone(),
+        transitive_tags: BTreeSet::new(),
         method: AuthMethod::Session,
         narrowed: Vec::new(),
         keys: BTreeMap::new(),
@@ -201,7 +229,7 @@ impl Engine {
         keys: BTreeMap<String, String>,
     ) -> Result<Assumed> {
         naming::name("session", assume.session_name, naming::NAME_CHARS_MAX)?;
-        users::tags_of_caller(&assume.tags)?;
+        let handed_on = HandedOn::to(caller, assume)?;
         let roster = self.identities.roster();
         let found = naming::parse_arn(assume.role_arn, "role")
             .and_then(|(account, name)| roster.find::<Role>(&within(account, name)).ok())
@@ -210,13 +238,18 @@ impl Engine {
             Some(role) => Some(Arc::new(trust_of(role)?)),
             None => None,
         };
-        let ask = |action| Ask { identity: Some(assume.role_arn), trust: trust.as_ref(), ..Ask::lake(action) };
-        let mut origin = caller.origin().clone();
-        origin.keys.insert("sts:rolesessionname", assume.session_name.to_owned());
-        let asking = Caller::new(caller.who().clone(), Arc::new(origin));
-        self.ask(&asking, ask(action))?;
-        if !assume.tags.is_empty() {
-            self.ask(&asking, ask(Action::TagSession))?;
+        let asked = assume.keys(&handed_on).or(found.map(Role::keys).unwrap_or_default());
+        let ask = |action| {
+            let (identity, keys) = (Some(assume.role_arn), Some(&asked));
+            self.ask(caller, Ask { identity, trust: trust.as_ref(), keys, ..Ask::lake(action) })
+        };
+        ask(action)?;
+        // What the caller's session hands on is asked for anew, or a role would get tags that it does not trust.
+        if !handed_on.tags.is_empty() {
+            ask(Action::TagSession)?;
+        }
+        if handed_on.source_identity.is_some() {
+            ask(Action::SetSourceIdentity)?;
         }
         let role = found.ok_or_else(|| IdentityFault::missing("role", assume.role_arn))?;
         if action == Action::AssumeRoleWithWebIdentity && !self.takes_audience(&role.account, &keys) {
@@ -225,7 +258,9 @@ impl Engine {
         }
         let is_chained = caller.principal().is_some_and(|caller| caller.kind == PrincipalKind::Role);
         let seconds_max = if is_chained { SESSION_SECONDS_DEFAULT } else { role.session_max_seconds };
-        let tags = users::tagged(role.tags.clone(), assume.tags.clone());
+        let HandedOn { tags, transitive, source_identity } = handed_on;
+        let mut keys = keys;
+        keys.extend(source_identity.clone().map(|identity| (SOURCE_IDENTITY.to_owned(), identity)));
         let session = assume.session_name.to_owned();
         let carried = Carried {
             of: For::Role { name: role.name.clone(), id: role.id.clone(), session },
@@ -234,13 +269,14 @@ impl Engine {
             issued_ms: 0,
             groups: BTreeSet::new(),
             tags,
+            transitive_tags: transitive,
             keys,
             narrowed: self.narrowing(&roster, account_id(&role.account), &assume.bounds)?,
             key_narrowed: narrowed_by(caller, true),
         };
         let principal = role_principal(role, assume.session_name);
         let session = self.begin(carried, assume.bounds.seconds, seconds_max)?;
-        Ok(Assumed { session, arn: principal.arn, id: principal.unique_id })
+        Ok(Assumed { session, arn: principal.arn, id: principal.unique_id, source_identity })
     }
 
     /// Temporary keys of the caller, who may be anybody with a name but a role. Who shows temporary keys gets no others:
@@ -276,6 +312,7 @@ impl Engine {
             issued_ms: 0,
             groups: if is_outside { principal.groups.clone() } else { BTreeSet::new() },
             tags: if is_outside { principal.tags.clone() } else { BTreeMap::new() },
+            transitive_tags: BTreeSet::new(),
             keys: principal.keys.clone(),
             narrowed: narrowed_by(caller, false),
             key_narrowed: narrowed_by(caller, true),
@@ -299,6 +336,7 @@ impl Engine {
             issued_ms: 0,
             groups: BTreeSet::new(),
             tags: BTreeMap::new(),
+            transitive_tags: BTreeSet::new(),
             keys: BTreeMap::new(),
             narrowed,
             key_narrowed: Vec::new(),
@@ -322,13 +360,14 @@ impl Engine {
             issued_ms: 0,
             groups,
             tags,
+            transitive_tags: BTreeSet::new(),
             keys,
             narrowed,
             key_narrowed: Vec::new(),
         };
         let principal = outside_principal(outside);
         let session = self.begin(carried, bounds.seconds, USER_SESSION_SECONDS_MAX)?;
-        Ok(Assumed { session, arn: principal.arn, id: principal.unique_id })
+        Ok(Assumed { session, arn: principal.arn, id: principal.unique_id, source_identity: None })
     }
 
     /// Who the caller is: its account, its ARN and its unique id.

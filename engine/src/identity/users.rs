@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::{AccountId, Caller};
-use policy::Action;
+use policy::{Action, OperationKeys};
 
 use super::IdentityFault;
 use super::naming::{self, NAME_CHARS_MAX};
+use super::policies::managed;
 use super::records::{AccessKey, Account, Powers, User};
 use super::roster::Roster;
+use super::wish::{Made, Wish};
 use crate::{Engine, Error, Result};
 
 /// Tags of one identity. Source: IAM User Guide, *IAM and AWS STS quotas*.
@@ -56,23 +58,32 @@ pub(super) fn tags(tags: &BTreeMap<String, String>) -> std::result::Result<(), I
     })
 }
 
+/// A user to make.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewUser<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// `/`, or `/…/`; none for `/`.
+    pub path: Option<&'a str>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// The ARN of the managed policy that bounds it.
+    pub boundary: Option<&'a str>,
+}
+
 impl Engine {
     /// Makes a user, who may do nothing yet.
     ///
     /// # Errors
     /// `Identity` for a name that is taken or cannot be, and where there is no such account; `Denied`, `Unavailable`.
-    pub async fn create_user(
-        &self,
-        caller: &Caller,
-        account: AccountId,
-        name: &str,
-        path: Option<&str>,
-        with: BTreeMap<String, String>,
-    ) -> Result<User> {
+    pub async fn create_user(&self, caller: &Caller, account: AccountId, new: NewUser<'_>) -> Result<User> {
+        let NewUser { name, path, tags: with, boundary } = new;
         naming::name("user", name, NAME_CHARS_MAX)?;
         let path = naming::path(path)?;
         tags_of_caller(&with)?;
-        self.permit_identity(caller, Action::CreateUser, &naming::arn(&account.to_string(), "user", &path, name))?;
+        let arn = naming::arn(&account.to_string(), "user", &path, name);
+        let made = Made { tags: &with, boundary };
+        self.permit_made(caller, [Action::CreateUser, Action::TagUser], made, &arn)?;
         let user = User {
             account: account.to_string(),
             name: name.to_owned(),
@@ -81,11 +92,14 @@ impl Engine {
             created_ms: self.clock.now().as_millis(),
             tags: with,
             groups: Default::default(),
-            powers: Powers::default(),
+            powers: Powers { boundary: boundary.map(str::to_owned), ..Powers::default() },
             password: None,
         };
         self.change_identities(move |next| {
             next.now().find::<Account>(&user.account)?;
+            if let Some(boundary) = &user.powers.boundary {
+                managed(next.now(), account, boundary)?;
+            }
             next.add(user.clone(), &user.name)?;
             Ok(user)
         })
@@ -160,7 +174,7 @@ impl Engine {
             new.path = naming::path(new_path)?;
         }
         // Who may change the one must be allowed to make the other.
-        self.permit_identity(caller, Action::UpdateUser, &new.arn())?;
+        self.permit_identity(caller, Wish::from(Action::UpdateUser).about(new.keys()), &new.arn())?;
         self.change_identities(|next| {
             let user: User = next.now().of::<User>(account, name)?.clone();
             let keys: Vec<AccessKey> = next.now().keys_of(account, Some(name)).cloned().collect();
@@ -187,10 +201,11 @@ impl Engine {
         unset: &[String],
     ) -> Result<()> {
         let action = if unset.is_empty() { Action::TagUser } else { Action::UntagUser };
-        self.permit_user(caller, action, &self.identities.roster(), account, name)?;
+        tags_of_caller(&set)?;
+        let keys = OperationKeys::default().with_request_tags(&set).with_tag_names(unset);
+        self.permit_user(caller, Wish::with(action, keys), &self.identities.roster(), account, name)?;
         self.change_identities(|next| {
             let mut user: User = next.now().of::<User>(account, name)?.clone();
-            tags_of_caller(&set)?;
             user.tags = untagged(tagged(user.tags, set), unset);
             tags_of_caller(&user.tags)?;
             next.put(user)
@@ -202,7 +217,7 @@ impl Engine {
     pub(super) fn permit_user<'r>(
         &self,
         caller: &Caller,
-        action: Action,
+        wish: impl Into<Wish>,
         roster: &'r Roster,
         account: AccountId,
         name: &str,
@@ -210,7 +225,8 @@ impl Engine {
         let found = roster.of::<User>(account, name);
         let arn =
             found.as_ref().map_or_else(|_| naming::arn(&account.to_string(), "user", "/", name), |user| user.arn());
-        self.permit_identity(caller, action, &arn)?;
+        let known = found.as_ref().map_or_else(|_| OperationKeys::default(), |user| user.keys());
+        self.permit_identity(caller, wish.into().about(known), &arn)?;
         found.map_err(Error::from)
     }
 }

@@ -83,7 +83,7 @@ fn concerns(action: Action, attachment: &Attachment) -> bool {
 }
 
 fn is_of_trust(name: &str) -> bool {
-    name.starts_with("sts:AssumeRole") || name == "sts:TagSession"
+    name.starts_with("sts:AssumeRole") || matches!(name, "sts:TagSession" | "sts:SetSourceIdentity")
 }
 
 /// Whether a text is an action that a document may name. S3 and trust policies want actions that there are; other

@@ -118,7 +118,7 @@ fn asked_of(question: &Question<'_>) -> Asked {
         Action::AssumeRoleWithWebIdentity | Action::AssumeRoleWithCertificate | Action::AssumeRoleWithLdapIdentity => {
             Asked::TrustAlone
         }
-        Action::AssumeRole | Action::TagSession => Asked::Trust,
+        Action::AssumeRole | Action::TagSession | Action::SetSourceIdentity => Asked::Trust,
         _ => Asked::Either,
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn somebody(account: AccountId, kind: PrincipalKind, name: &str, grou
         unique_id: format!("AIDA{name}"),
         groups: groups.iter().map(|group| (*group).to_owned()).collect::<BTreeSet<_>>(),
         tags: BTreeMap::new(),
+        transitive_tags: BTreeSet::new(),
         method: AuthMethod::AccessKey,
         narrowed: Vec::new(),
         keys: BTreeMap::new(),

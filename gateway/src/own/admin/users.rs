@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::{Group, Holder, PolicyPlace, Powers, User};
+use engine::{Group, Holder, NewUser, PolicyPlace, Powers, User};
 use serde::{Deserialize, Serialize};
 
 use super::{Asked, Told};
@@ -126,7 +126,8 @@ pub(super) async fn list(asked: Asked<'_>) -> Result<Told, Failure> {
 /// `POST users`
 pub(super) async fn create(asked: Asked<'_>) -> Result<Told, Failure> {
     let NewUserDocument { name, path, tags } = asked.document()?;
-    let made = asked.engine.create_user(asked.caller, asked.account()?, &name, path.as_deref(), tags).await?;
+    let new = NewUser { name: &name, path: path.as_deref(), tags, boundary: None };
+    let made = asked.engine.create_user(asked.caller, asked.account()?, new).await?;
     Told::json(&user(&made))
 }
 

@@ -1,7 +1,5 @@
 //! STS: temporary keys, and who one is.
 
-use std::collections::BTreeMap;
-
 use engine::{AssumeRole, Assumed, Engine, Outside, Session, SessionBounds};
 use kernel::{AuthMethod, Caller};
 use zeroize::Zeroizing;
@@ -66,9 +64,19 @@ fn assume_role(asked: Asked<'_>) -> Result<Vec<Node>, Failure> {
     let (role_arn, session_name) = (parameters.need("RoleArn")?, parameters.need("RoleSessionName")?);
     let (policy, policy_arns) = (parameters.take("Policy"), parameters.policy_arns());
     let (seconds, tags) = (parameters.number("DurationSeconds")?, parameters.tags()?);
+    let transitive_tags = parameters.list("TransitiveTagKeys");
+    let (external_id, source_identity) = (parameters.take("ExternalId"), parameters.take("SourceIdentity"));
     parameters.end()?;
     let bounds = SessionBounds { seconds, policy: policy.as_deref(), policy_arns };
-    let assume = AssumeRole { role_arn: &role_arn, session_name: &session_name, tags, bounds };
+    let assume = AssumeRole {
+        role_arn: &role_arn,
+        session_name: &session_name,
+        tags,
+        transitive_tags,
+        external_id: external_id.as_deref(),
+        source_identity: source_identity.as_deref(),
+        bounds,
+    };
     let assumed = engine.assume_role(caller, &assume)?;
     Ok(told(assumed))
 }
@@ -101,7 +109,7 @@ impl Wanted {
         let bounds = self.bounds();
         let assumed = match &self.role {
             Some((role_arn, session_name)) => {
-                let assume = AssumeRole { role_arn, session_name, tags: BTreeMap::new(), bounds };
+                let assume = AssumeRole { role_arn, session_name, bounds, ..AssumeRole::default() };
                 engine.assume_role_from_outside(caller, who, &assume)?
             }
             None => engine.session_from_outside(who, &bounds)?,
@@ -111,9 +119,10 @@ impl Wanted {
 }
 
 fn told(assumed: Assumed) -> Vec<Node> {
-    let Assumed { session, arn, id } = assumed;
+    let Assumed { session, arn, id, source_identity } = assumed;
     let user = Node::of("AssumedRoleUser", vec![Node::text("AssumedRoleId", id), Node::text("Arn", arn)]);
-    vec![credentials(&session), user]
+    let behind = source_identity.map(|identity| Node::text("SourceIdentity", identity));
+    [credentials(&session), user].into_iter().chain(behind).collect()
 }
 
 /// Source: AWS STS API Reference, *AssumeRoleWithWebIdentity*.

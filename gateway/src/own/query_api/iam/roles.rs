@@ -40,15 +40,9 @@ pub(super) async fn create(mut asked: Asked<'_>) -> Answer {
         description: description.as_deref().unwrap_or_default(),
         session_max_seconds: seconds.unwrap_or(SESSION_SECONDS_DEFAULT),
         tags: set,
+        boundary: boundary.as_deref(),
     };
     let role = engine.create_role(caller, account, new).await?;
-    if boundary.is_some() {
-        let place = engine::PolicyPlace { account, holder: engine::Holder::Role(&name) };
-        if let Err(error) = engine.set_boundary(caller, place, boundary.as_deref()).await {
-            engine.delete_role(caller, account, &name).await?;
-            return Err(error.into());
-        }
-    }
     Ok(vec![described(&role)])
 }
 

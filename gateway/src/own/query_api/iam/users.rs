@@ -1,6 +1,6 @@
 //! Users and their access keys.
 
-use engine::{AccessKey, NewAccessKey, User};
+use engine::{AccessKey, NewAccessKey, NewUser, User};
 
 use super::{Answer, Asked, Node, tags};
 use crate::s3_error::Mistake;
@@ -21,15 +21,8 @@ pub(super) async fn create(mut asked: Asked<'_>) -> Answer {
     let account = asked.account();
     let Asked { engine, caller, parameters } = asked;
     parameters.end()?;
-    let user = engine.create_user(caller, account, &name, path.as_deref(), set).await?;
-    if boundary.is_some() {
-        let place = engine::PolicyPlace { account, holder: engine::Holder::User(&name) };
-        if let Err(error) = engine.set_boundary(caller, place, boundary.as_deref()).await {
-            // Nobody is left behind with more than was meant.
-            engine.delete_user(caller, account, &name).await?;
-            return Err(error.into());
-        }
-    }
+    let new = NewUser { name: &name, path: path.as_deref(), tags: set, boundary: boundary.as_deref() };
+    let user = engine.create_user(caller, account, new).await?;
     let mut nodes = fields(&user);
     nodes.push(tags(&user.tags));
     Ok(vec![Node::of("User", nodes)])
