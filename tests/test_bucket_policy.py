@@ -1,11 +1,14 @@
 """Policies of buckets: what they say is what happens, and what is none is refused with its place and its reason."""
 
 import json
+import secrets
 
+import boto3
 import pytest
 
 from accounts import anonymous, arns, document, new_account, new_user, root_of, statement
 from answers import fetch, new_bucket, outcome, refused, status
+from lake import REGION, client
 
 DENIED = "AccessDenied"
 
@@ -71,6 +74,10 @@ MALFORMED = {
     "another bucket": (
         document(statement("Allow", "s3:GetObject", "arn:aws:s3:::another/*", Principal="*")),
         "another",
+    ),
+    "a statement's id twice": (
+        document(*[statement("Allow", "s3:GetObject", "arn:aws:s3:::BUCKET/*", Principal="*", Sid="Same")] * 2),
+        "`Same`",
     ),
     "an unknown operator": (
         document(
@@ -345,11 +352,65 @@ def test_nobody_locks_an_account_out_of_its_bucket(owner, bucket):
     assert outcome(user.s3.get_object, Bucket=bucket, Key="k") == "ok"
 
 
-def test_a_policy_is_changed_by_whom_its_bucket_lets(owner, other, bucket):
-    text = document(allow(bucket, root_of(other), "s3:GetObject"))
-    assert outcome(other.s3.put_bucket_policy, Bucket=bucket, Policy=text) == DENIED
-    manage = ["s3:PutBucketPolicy", "s3:GetBucketPolicy", "s3:DeleteBucketPolicy"]
-    put(owner, bucket, allow(bucket, root_of(other), manage))
-    assert outcome(other.s3.get_bucket_policy, Bucket=bucket) == "ok"
-    assert outcome(other.s3.delete_bucket_policy, Bucket=bucket) == "ok"
-    assert outcome(other.s3.get_bucket_policy, Bucket=bucket) == DENIED
+def test_a_policy_is_for_the_account_of_its_bucket(owner, other, bucket):
+    """Who is let near it from elsewhere is told that this cannot be; who is not let near it, that it may not."""
+    nobody, mine = anonymous(owner.lake), new_user(owner)
+    text = document(allow(bucket, "*", "s3:*"))
+    acts = lambda s3: (
+        outcome(s3.get_bucket_policy, Bucket=bucket),
+        outcome(s3.put_bucket_policy, Bucket=bucket, Policy=document(allow(bucket, root_of(other)))),
+        outcome(s3.delete_bucket_policy, Bucket=bucket),
+    )
+    assert acts(other.s3) == acts(nobody) == (DENIED,) * 3
+    owner.s3.put_bucket_policy(Bucket=bucket, Policy=text)
+    assert acts(other.s3) == acts(nobody) == ("MethodNotAllowed",) * 3
+    with refused(405, "MethodNotAllowed"):
+        nobody.delete_bucket_policy(Bucket=bucket)
+    assert owner.s3.get_bucket_policy(Bucket=bucket)["Policy"] == text
+    assert owner.lake.client().get_bucket_policy(Bucket=bucket)["Policy"] == text
+    assert outcome(mine.s3.get_bucket_policy, Bucket=bucket) == "ok"
+    put(owner, bucket, allow(bucket, root_of(other), "s3:PutBucketPolicy"))
+    assert acts(other.s3) == (DENIED, "MethodNotAllowed", DENIED)
+
+
+def test_keys_of_any_script_and_direction_can_be_named(owner, other, bucket):
+    keys = ["a\u202eb", "данные/ряд.csv", "mixed/данные\u2066", "日本 and ελληνικά"]
+    for key in keys:
+        owner.s3.put_object(Bucket=bucket, Key=key, Body=b"")
+        for named in (key, f"{key[:-1]}?", f"{key[:-1]}*"):
+            named = f"arn:aws:s3:::{bucket}/{named}"
+            put(owner, bucket, statement("Allow", "s3:GetObject", named, Principal=root_of(other)))
+            assert outcome(other.s3.get_object, Bucket=bucket, Key=key) == "ok", named
+            assert outcome(other.s3.get_object, Bucket=bucket, Key="k") == DENIED
+
+
+def test_an_exception_for_a_role_is_none_for_its_sessions(owner, bucket):
+    """As IAM documents it: what is excepted of a role is one session of it, by name."""
+    iam = client(owner.lake.endpoint, owner.keys, "iam")
+    name = f"role-{secrets.token_hex(4)}"
+    role = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=document({"Effect": "Allow", "Principal": root_of(owner), "Action": "sts:AssumeRole"})
+    )["Role"]["Arn"]  # fmt: skip
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(statement("Allow", "s3:*", "*")))
+    sts = client(owner.lake.endpoint, new_user(owner, statement("Allow", "sts:*", "*")).keys, "sts")
+
+    def session(called):
+        made = sts.assume_role(RoleArn=role, RoleSessionName=called)["Credentials"]
+        s3 = boto3.client(
+            "s3", endpoint_url=owner.lake.endpoint, region_name=REGION, aws_access_key_id=made["AccessKeyId"],
+            aws_secret_access_key=made["SecretAccessKey"], aws_session_token=made["SessionToken"],
+        )  # fmt: skip
+        return lambda: outcome(s3.get_object, Bucket=bucket, Key="k")
+
+    nightly, weekly = session("nightly"), session("weekly")
+    one = f"arn:aws:sts::{owner.number}:assumed-role/{name}/nightly"
+    for excepted, expected in [
+        ([role, root_of(owner)["AWS"]], (DENIED, DENIED)),
+        ([one, role, root_of(owner)["AWS"]], ("ok", DENIED)),
+    ]:
+        put(owner, bucket, {
+            "Effect": "Deny", "NotPrincipal": {"AWS": excepted}, "Action": "s3:GetObject", "Resource": arns(bucket)
+        })  # fmt: skip
+        assert (nightly(), weekly()) == expected
+        assert outcome(owner.s3.get_object, Bucket=bucket, Key="k") == "ok"
+

@@ -139,6 +139,23 @@ def test_keys_of_writing_are_no_keys_of_the_reading_beside_it(user, kept, condit
         beyond(user.s3, kept)
 
 
+def test_what_is_copied_has_one_name_however_it_is_written(user, kept):
+    version = user.lake.client().put_object(Bucket=kept, Key="secret/a b", Body=b"")["VersionId"]
+    copy = lambda source: user.send("PUT", f"/{kept}/copied", headers=[("x-amz-copy-source", source)])
+    spellings = ["secret/a%20b", "%73ecret/a%20b", "secret%2Fa%20b", f"secret/a%20b?versionId={version}"]
+    sources = [f"{start}{kept}/{key}" for start in ("", "/", "%2F") for key in spellings] + [f"{kept}%2Fsecret%2Fa%20b"]
+    for pattern in (f"{kept}/secret/*", f"/{kept}/secret/*", "*/secret/a b", f"*{kept}/secret/*"):
+        condition = {"StringLike": {"s3:x-amz-copy-source": pattern}}
+        user.may(everything(), everything(condition) | {"Effect": "Deny", "Action": "s3:PutObject"})
+        assert copy(f"/{kept}/plain") == 200
+        assert {copy(source) for source in sources} == {403}, pattern
+    reads = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion"], "Resource": "*"}
+    puts = everything({"StringLike": {"s3:x-amz-copy-source": f"{kept}/open*"}}) | {"Action": "s3:PutObject*"}
+    user.may(reads, puts)
+    for source, expected in [("open", 200), ("%6Fpen", 200), ("plain", 403), ("secret/a%20b?x=/open", 403)]:
+        assert copy(f"/{kept}/{source}") == expected, source
+
+
 def test_a_version(user, kept):
     versions = user.lake.client().list_object_versions(Bucket=kept, Prefix="open")["Versions"]
     one = versions[-1]["VersionId"]

@@ -339,6 +339,8 @@ BAD_TOKENS = {
     "nobody": (lambda i: i.token(None), "AccessDenied", "IDPRejectedClaim"),
     "an empty name": (lambda i: i.token(""), "AccessDenied", "IDPRejectedClaim"),
     "a name with a line break": (lambda i: i.token("a\nb"), "AccessDenied", "IDPRejectedClaim"),
+    "a name that is read backwards": (lambda i: i.token("a\u202eb"), "AccessDenied", "IDPRejectedClaim"),
+    "a name with what nobody sees": (lambda i: i.token("a\u200bb"), "AccessDenied", "IDPRejectedClaim"),
     "a name that is a number": (lambda i: i.token(7), "AccessDenied", "IDPRejectedClaim"),
     "too long": (lambda i: i.token(filler="x" * 13_000), "InvalidToken", "InvalidIdentityToken"),
 }
@@ -456,9 +458,19 @@ def test_a_discovery_document_that_does_not_fit_is_not_believed(tmp_path, new_la
 def test_guessing_is_slowed_down(tmp_path, new_lake):
     issuer = Issuer()
     lake = new_lake("--config", configured(tmp_path, issuer)).start()
+    known, new = issuer.token("known"), issuer.token("new")
+    # Nobody lets it do anything; but it is known who it is.
+    assert code_of(ask(lake.endpoint, known)[2]) == "AccessDenied"
     codes = [code_of(ask(lake.endpoint, f"a.b.{number}")[2]) for number in range(40)]
     assert codes[:20] == ["InvalidToken"] * 20
     assert codes[-1] == "SlowDown"
+    # Who guesses there keeps out none whose token is known to be good, though it learns of no other whether it is.
+    for _ in range(3):
+        assert code_of(ask(lake.endpoint, known)[2]) == "AccessDenied"
+        assert code_of(ask(lake.endpoint, new)[2]) == "SlowDown"
+        assert code_of(ask(lake.endpoint, known[:-4] + "AAAA")[2]) == "SlowDown"
+    status, body = sts(lake.endpoint, Action="AssumeRoleWithWebIdentity", WebIdentityToken=known)
+    assert status == 200, body
     status, body = sts(lake.endpoint, Action="AssumeRoleWithWebIdentity", WebIdentityToken="a.b.c")
     assert (status, code_of(body)) == (400, "Throttling")
     issuer.close()

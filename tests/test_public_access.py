@@ -94,6 +94,11 @@ POLICIES = {
     "everybody of AWS": ({"AWS": "*"}, {}, True),
     "everybody from a network": ("*", {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, False),
     "everybody from half the world": ("*", {"IpAddress": {"aws:SourceIp": "0.0.0.0/1"}}, True),
+    "everybody from all the world, network by network": (
+        "*", {"IpAddress": {"aws:SourceIp": [f"{first}.0.0.0/8" for first in range(256)]}}, True,
+    ),
+    "everybody whom nobody knows": ("*", {"StringEquals": {"aws:userid": "anonymous"}}, True),
+    "everybody with a header": ("*", {"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "k"}}, True),
     "everybody of an account": ("*", {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}, False),
     "everybody of some accounts": ("*", {"StringLike": {"aws:PrincipalAccount": "1234*"}}, True),
     "everybody but from a network": ("*", {"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, True),
@@ -114,6 +119,43 @@ def test_public_policies_are_known_and_not_taken(owner, bucket, principal, condi
     assert outcome(owner.s3.put_bucket_policy, Bucket=bucket, Policy=text) == (DENIED if is_public else "ok")
     block(owner, bucket, "BlockPublicAcls", "IgnorePublicAcls", "RestrictPublicBuckets")
     assert outcome(owner.s3.put_bucket_policy, Bucket=bucket, Policy=text) == "ok"
+
+
+@pytest.mark.parametrize("condition", [
+    {"StringEquals": {"aws:userid": "anonymous"}},
+    {"IpAddress": {"aws:SourceIp": [f"{first}.0.0.0/8" for first in range(256)]}},
+], ids=["nobody", "everywhere"])  # fmt: skip
+def test_nothing_public_comes_through_all_four_blocks(owner, other, bucket, condition):
+    nobody, mine = anonymous(owner.lake), new_user(owner)
+    get = lambda s3: outcome(s3.get_object, Bucket=bucket, Key="k")
+    elsewhere = statement("Allow", "s3:GetObject", arns(bucket), Principal=root_of(other))
+    everybody = statement("Allow", "s3:GetObject", arns(bucket), Principal="*", Condition=condition)
+    owner.s3.put_bucket_policy(Bucket=bucket, Policy=document(elsewhere, everybody))
+    assert (get(nobody), get(other.s3)) == ("ok", "ok")
+    block(owner, bucket, *FLAGS)
+    # What is public counts for the bucket's own account alone, and so does whatever else the policy says.
+    assert (get(nobody), get(other.s3), get(owner.s3)) == (DENIED, DENIED, "ok")
+    assert get(mine.s3) == (DENIED if "StringEquals" in condition else "ok")
+    assert outcome(owner.s3.put_bucket_policy, Bucket=bucket, Policy=document(everybody)) == DENIED
+
+
+def test_who_may_know_is_told_what_is_blocked(owner, other, bucket):
+    block(owner, bucket, *FLAGS)
+    told = "access is denied: the bucket's public access block takes no"
+    writer = new_user(owner, statement("Allow", "s3:PutObject", "*"))
+    for refuse in (
+        lambda: owner.s3.put_bucket_policy(Bucket=bucket, Policy=allow(bucket, "*")),
+        lambda: owner.s3.put_bucket_acl(Bucket=bucket, ACL="public-read"),
+        lambda: owner.s3.put_object(Bucket=bucket, Key="n", ACL="public-read"),
+    ):
+        with refused(403, DENIED) as caught:
+            refuse()
+        assert caught.value.response["Error"]["Message"].startswith(told)
+    # Who may set no list is not told which ones the bucket takes.
+    for s3 in (writer.s3, other.s3, anonymous(owner.lake)):
+        with refused(403, DENIED) as caught:
+            s3.put_object(Bucket=bucket, Key="n", ACL="public-read")
+        assert caught.value.response["Error"]["Message"] == "Access Denied"
 
 
 def test_a_public_list_makes_a_bucket_public(owner, bucket):

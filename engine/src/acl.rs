@@ -167,7 +167,8 @@ impl BucketFacts {
     /// Source: Amazon S3 API, *PutBucketOwnershipControls*.
     pub(crate) fn expect_fit(&self, setting: &Setting) -> Result<()> {
         let disables = matches!(setting, Setting::Ownership(Some(Ownership::BucketOwnerEnforced)));
-        match disables && self.settings.acl.is_some() {
+        let lets_in_others = |acl: &Acl| acl.grants.iter().any(|grant| grant.grantee != Grantee::Account(self.owner));
+        match disables && self.settings.acl.as_ref().is_some_and(lets_in_others) {
             true => Err(Error::Invalid(Fault::AclWithOwnership)),
             false => Ok(()),
         }
@@ -205,15 +206,17 @@ impl Engine {
     ) -> Result<Ownings> {
         let owner = facts.owner_of_new(caller, asked);
         let Some(asked) = asked else { return Ok(Ownings { owner, acl: None }) };
-        let acl = facts.judge_list(caller, asked, owner, Action::PutObjectAcl)?;
         // Source: Amazon S3 API, *PutObject*, "Permissions". To hand over to the bucket's owner what is its own anyway sets
         // nothing: policies of buckets for logs ask for that word and give `s3:PutObject` alone.
-        let sets_list = facts.takes_lists() && (acl.is_some() || !asked.hands_over(facts.owner));
-        // Whoever has no account owns what it writes for as long as it writes it, and says who may see it.
+        let lets_in = asked.kept(owner, facts.owner).is_some();
+        let sets_list = facts.takes_lists() && (lets_in || !asked.hands_over(facts.owner));
+        // Whoever has no account owns what it writes for as long as it writes it, and says who may see it. Who may not set
+        // lists is not told which ones the bucket takes.
         if sets_list && !caller.is_anonymous() {
             let object = Some(ObjectView { key, version: None, facts: None, owner: Some(owner) });
             self.ask(caller, Ask { object, ..Ask::bucket(Action::PutObjectAcl, facts) })?;
         }
+        let acl = facts.judge_list(caller, asked, owner, Action::PutObjectAcl)?;
         Ok(Ownings { owner, acl })
     }
 

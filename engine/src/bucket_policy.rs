@@ -96,6 +96,21 @@ impl Engine {
     }
 }
 
+/// Refuses whoever is let near the policy of a bucket and is not of its account: what lets everybody do everything does not
+/// hand the bucket over.
+///
+/// Source: Amazon S3 API, *GetBucketPolicy*, *PutBucketPolicy* and *DeleteBucketPolicy*: 405 Method Not Allowed.
+pub(crate) fn expect_own_policy(caller: &Caller, action: Action, facts: &BucketFacts) -> Result<()> {
+    let is_about_policy =
+        matches!(action, Action::GetBucketPolicy | Action::PutBucketPolicy | Action::DeleteBucketPolicy);
+    if !is_about_policy || caller.is_root() || caller.account() == Some(facts.owner) {
+        return Ok(());
+    }
+    let reason = "the policy of a bucket is for its own account";
+    drop(ruled_out_by(caller, &Ask::bucket(action, facts), reason.into()));
+    Err(Error::Invalid(Fault::PolicyOfOthers))
+}
+
 fn refused(fault: PolicyFault) -> Error {
     Error::Invalid(match fault {
         PolicyFault::TooLong { bytes, max } => Fault::PolicyTooLong { bytes, max },
@@ -110,14 +125,13 @@ pub(crate) fn ruled_out(caller: &Caller, action: Action, reason: &'static str) -
 
 /// As [`ruled_out`], of something that is known.
 pub(crate) fn ruled_out_by(caller: &Caller, ask: &Ask<'_>, reason: Cow<'static, str>) -> Refusal {
-    let (caller, action) = (caller.clone(), ask.action);
     let refusal = Refusal {
-        caller,
-        action,
+        caller: caller.clone(),
+        action: ask.action,
         reason,
         policies: Box::default(),
         policy_hash: PolicyHash::NONE,
-        is_told: true,
+        is_told: !caller.is_anonymous(),
         opens_at: None,
     };
     audit::note_ruled_out(ask, &refusal);

@@ -142,6 +142,9 @@ pub enum Fault {
     /// The bucket's policy is none.
     #[error(transparent)]
     Policy(policy::PolicyFault),
+    /// The policy of a bucket is for its own account to read and to change, whatever it says.
+    #[error("the specified method is not allowed against this resource")]
+    PolicyOfOthers,
     /// The bucket's policy is too long.
     #[error("the policy has {bytes} bytes, at most {max} are allowed")]
     PolicyTooLong {

@@ -5,6 +5,7 @@ use kernel::{BucketName, Caller};
 use metadata::CatalogError;
 use policy::Action;
 
+use crate::bucket_policy::expect_own_policy;
 use crate::facts::BucketFacts;
 use crate::{Engine, Error, Result};
 
@@ -15,10 +16,11 @@ impl Engine {
     /// A setting of the bucket; one without a value was never set, or was taken away.
     ///
     /// # Errors
-    /// `NotFound` (bucket), `Denied`.
+    /// `NotFound` (bucket), `Denied`; `Invalid` for the policy of a bucket of another account.
     pub async fn bucket_setting(&self, caller: &Caller, name: &BucketName, setting: SettingName) -> Result<Setting> {
         let facts = self.bucket_facts(name).await?;
         self.permit(caller, read_action(setting), &facts, None)?;
+        expect_own_policy(caller, read_action(setting), &facts)?;
         Ok(facts.settings.get(setting))
     }
 
@@ -70,6 +72,7 @@ impl Engine {
         for _ in 0..ATTEMPTS_MAX {
             let facts = self.bucket_facts(name).await?;
             self.permit(caller, action, &facts, None)?;
+            expect_own_policy(caller, action, &facts)?;
             match self.catalog.set_bucket(&facts, decide(&facts)?, self.clock.now(), by).await {
                 Err(CatalogError::BucketGone) => {}
                 set => return Ok(set.map(drop)?),

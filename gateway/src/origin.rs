@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use kernel::Origin;
+use s3s::dto::CopySource;
 
 use crate::front::mechanism::ALGORITHM;
 use crate::front::query;
@@ -24,7 +25,7 @@ const HEADERS: [(&str, &str); 22] = [
     ("user-agent", "aws:useragent"),
     ("x-amz-acl", "s3:x-amz-acl"),
     ("x-amz-content-sha256", "s3:x-amz-content-sha256"),
-    ("x-amz-copy-source", "s3:x-amz-copy-source"),
+    ("x-amz-copy-source", COPY_SOURCE),
     ("x-amz-date", SIGNED_AT),
     ("x-amz-grant-full-control", "s3:x-amz-grant-full-control"),
     ("x-amz-grant-read", "s3:x-amz-grant-read"),
@@ -72,7 +73,10 @@ pub(crate) fn origin(headers: &HeaderMap, uri_query: Option<&str>, from: From, r
         if name == PURPOSE {
             purpose.get_or_insert_with(|| value.to_owned());
         } else if let Ok(at) = HEADERS.binary_search_by(|(known, _)| known.cmp(&name.as_str())) {
-            HEADERS.get(at).into_iter().for_each(|(_, key)| note(&mut keys, key, value));
+            HEADERS.get(at).into_iter().for_each(|(_, key)| match *key {
+                COPY_SOURCE => note(&mut keys, key, &copied(value)),
+                key => note(&mut keys, key, value),
+            });
         }
     }
     let (mut is_presigned, mut is_of_upload) = (false, false);
@@ -116,6 +120,17 @@ fn signed_region(headers: &HeaderMap) -> Option<&str> {
     credential.split([',', ' ']).next()?.rsplit('/').nth(2)
 }
 
+/// What a request copies, as `bucket/key`.
+const COPY_SOURCE: &str = "s3:x-amz-copy-source";
+
+/// What is copied, as the operation takes it: decoded, without the version. What is no source at all no operation takes.
+fn copied(header: &str) -> String {
+    match CopySource::parse(header) {
+        Ok(CopySource::Bucket { bucket, key, .. }) => format!("{bucket}/{key}"),
+        Ok(CopySource::AccessPoint { .. } | CopySource::Outpost { .. }) | Err(_) => header.to_owned(),
+    }
+}
+
 /// When a request says it was signed, from which the age of its signature follows.
 const SIGNED_AT: &str = "x-amz-date";
 
@@ -146,6 +161,13 @@ mod tests {
     #[test]
     fn headers_stand_in_their_order() {
         assert!(HEADERS.is_sorted_by_key(|(name, _)| *name));
+    }
+
+    #[test]
+    fn what_is_copied_has_one_name() {
+        for source in ["b/a b", "/b/a b", "b/a%20b", "b%2Fa%20b", "%2Fb/%61 b", "/b/a%20b?versionId=x"] {
+            assert_eq!(copied(source), "b/a b", "{source}");
+        }
     }
 
     #[test]

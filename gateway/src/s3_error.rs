@@ -337,7 +337,10 @@ fn denied(refusal: &engine::Refusal) -> S3Error {
     let error = match refusal.is_told {
         true => {
             let (reason, policies) = (&refusal.reason, refusal.policies.join(", "));
-            let message = format!("access is denied by a policy of the lake: {reason} ({policies})");
+            let message = match refusal.policies.is_empty() {
+                true => format!("access is denied: {reason}"),
+                false => format!("access is denied by a policy of the lake: {reason} ({policies})"),
+            };
             S3Error::with_message(S3ErrorCode::AccessDenied, legible::told(message))
         }
         false => S3Error::new(S3ErrorCode::AccessDenied),
@@ -447,6 +450,7 @@ fn invalid(fault: &Fault) -> S3Error {
         Fault::AclsOff => S3ErrorCode::AccessControlListNotSupported,
         Fault::AclWithOwnership => S3ErrorCode::InvalidBucketAclWithObjectOwnership,
         Fault::Policy(_) => S3ErrorCode::MalformedPolicy,
+        Fault::PolicyOfOthers => S3ErrorCode::MethodNotAllowed,
         Fault::PolicyTooLong { .. } => return unlisted("PolicyTooLarge", StatusCode::BAD_REQUEST, fault),
         Fault::LocksNothing | Fault::Request(_) => S3ErrorCode::InvalidRequest,
         Fault::Argument { .. } => S3ErrorCode::InvalidArgument,

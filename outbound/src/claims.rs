@@ -92,11 +92,24 @@ pub fn tags(claims: &Value, paths: &BTreeMap<String, String>) -> BTreeMap<String
     paths.iter().filter_map(tag).filter(|(_, value)| value.chars().count() <= TAG_CHARS_MAX).collect()
 }
 
-/// Whether somebody may be called so: the name goes into ARNs, policies and logs.
+/// Whether somebody may be called so: the name goes into ARNs, policies and logs, so every character of it must be seen, in
+/// the order in which it stands.
 pub fn is_subject(subject: &str) -> bool {
     let characters = subject.chars().count();
     (1..=SUBJECT_CHARS_MAX).contains(&characters)
-        && !subject.chars().any(|character| character.is_control() || character.is_whitespace())
+        && !subject.chars().any(|character| character.is_control() || character.is_whitespace() || is_unseen(character))
+}
+
+/// Whether a character is not seen, or turns the order of others. Source: Unicode 16, *DerivedCoreProperties.txt*,
+/// `Default_Ignorable_Code_Point`, and *PropList.txt*, `Bidi_Control`.
+fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
@@ -152,7 +165,9 @@ mod tests {
     #[test]
     fn subjects_are_visible() {
         assert!(is_subject("repo:org/lake:ref") && is_subject("ä") && is_subject(&"x".repeat(256)));
-        for bad in ["", " ", "a b", "a\nb", "\u{0}", &"x".repeat(257)] {
+        for bad in
+            ["", " ", "a b", "a\nb", "\u{0}", "a\u{202e}b", "a\u{200b}", "a\u{2066}b", "\u{feff}a", &"x".repeat(257)]
+        {
             assert!(!is_subject(bad), "{bad:?}");
         }
     }

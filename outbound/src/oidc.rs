@@ -203,6 +203,11 @@ impl Oidc {
         }
     }
 
+    /// Whether a token was verified before, and would be again: to ask costs nothing.
+    pub fn knows(&self, token: &str) -> bool {
+        token.len() <= TOKEN_BYTES_MAX && self.recall(&hash(token), self.clock.now()).is_some()
+    }
+
     /// Who holds a token, whoever it was made for.
     async fn verify_signed(&self, token: &str) -> Result<Arc<Verified>, TokenFault> {
         if token.len() > TOKEN_BYTES_MAX {

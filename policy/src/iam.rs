@@ -10,6 +10,7 @@ mod document;
 mod key;
 pub(crate) mod pattern;
 pub(crate) mod principal;
+mod public;
 mod resource;
 mod translate;
 

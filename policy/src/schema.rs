@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{PolicySet, Schema, ValidationMode, ValidationWarning, Validator};
 
 use crate::action::Action;
 
@@ -42,13 +42,32 @@ fn schema() -> Result<Schema, String> {
 /// What is wrong with policies, if anything. A warning counts: a policy that can never apply is a mistake that nobody
 /// notices, and one that is impossible does nothing.
 pub(crate) fn faults(policies: &PolicySet) -> Vec<Fault> {
+    faults_among(policies, |_| true)
+}
+
+/// As [`faults`], of policies made from a document: the texts in them are names that stand there, such as keys, and may be of
+/// any script and any direction.
+pub(crate) fn faults_of_translation(policies: &PolicySet) -> Vec<Fault> {
+    use ValidationWarning::{
+        BidiCharsInIdentifier, BidiCharsInString, ConfusableIdentifier, MixedScriptIdentifier, MixedScriptString,
+    };
+    faults_among(policies, |warning| match warning {
+        BidiCharsInIdentifier(_) | BidiCharsInString(_) => false,
+        ConfusableIdentifier(_) | MixedScriptIdentifier(_) | MixedScriptString(_) => false,
+        _ => true,
+    })
+}
+
+/// Errors, and those of the warnings that count.
+fn faults_among(policies: &PolicySet, counts: impl Fn(&ValidationWarning) -> bool) -> Vec<Fault> {
     let validator = match &*VALIDATOR {
         Ok(validator) => validator,
         Err(error) => return vec![Fault { at: None, reason: error.clone() }],
     };
     let result = validator.validate(policies, ValidationMode::Strict);
     let errors = result.validation_errors().map(|error| Fault::of(error));
-    let mut faults: Vec<Fault> = errors.chain(result.validation_warnings().map(|warning| Fault::of(warning))).collect();
+    let warnings = result.validation_warnings().filter(|warning| counts(warning)).map(|warning| Fault::of(warning));
+    let mut faults: Vec<Fault> = errors.chain(warnings).collect();
     // That nothing applies follows from what else is wrong, and says less.
     faults.sort_by_key(|fault| (fault.reason.starts_with(NOTHING_APPLIES), fault.at));
     faults

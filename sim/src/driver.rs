@@ -268,6 +268,7 @@ fn fault_refusal(fault: &Fault) -> Refusal {
         | Fault::AclsOff
         | Fault::AclWithOwnership
         | Fault::Policy(_)
+        | Fault::PolicyOfOthers
         | Fault::PolicyTooLong { .. }
         | Fault::LocksNothing
         | Fault::Request(_)

@@ -82,6 +82,9 @@ pub(crate) struct Condition {
     pub(crate) forbids: bool,
 }
 
+/// What a request copies, as `bucket/key`.
+const COPY_SOURCE: &str = "s3:x-amz-copy-source";
+
 /// Condition keys that end in the name of a tag.
 const TAG_KEYS: [&str; 9] = [
     "aws:principaltag/",
@@ -195,7 +198,9 @@ impl Condition {
             return self.values.contains(&Value::Truth(is_missing));
         };
         let fits = |text: &str| {
-            let one_fits = self.values.iter().any(|value| self.fits(comparison, value, text, question));
+            let is_named = |text: &str| self.values.iter().any(|value| self.fits(comparison, value, text, question));
+            // What is copied is written with a slash before it or without: both name it.
+            let one_fits = is_named(text) || (self.key == COPY_SOURCE && is_named(&format!("/{text}")));
             one_fits != negated
         };
         if found.len() > 1 && is_of_tag(&self.key) {

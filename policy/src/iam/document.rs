@@ -1,6 +1,6 @@
 //! The JSON of a policy document, read to the last word.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -189,6 +189,11 @@ pub(super) fn parse(json: &str) -> Result<Document, PolicyFault> {
     match document.version.as_deref() {
         None | Some("2012-10-17" | "2008-10-17") => {}
         Some(other) => return Err(PolicyFault::Meaning(format!("`{other}` is no version of the policy language"))),
+    }
+    let mut named = BTreeSet::new();
+    let mut sids = document.statements().iter().filter_map(|statement| statement.sid.as_deref());
+    if let Some(sid) = sids.find(|sid| !sid.is_empty() && !named.insert(*sid)) {
+        return Err(PolicyFault::Meaning(format!("statement ids (Sid) in a single policy must be unique: `{sid}`")));
     }
     match document.statements().len() {
         0 => Err(PolicyFault::Meaning("the document holds no statement".to_owned())),

@@ -14,6 +14,11 @@ use crate::atom::{Atom, Test};
 use crate::bounds::joined;
 use crate::judge::entity_name;
 
+/// The type of roles in Cedar.
+const ROLE: &str = "Role";
+/// The attribute that is the ARN of the role itself, or of a user.
+const OF_ROLE: &str = "arn";
+
 /// Callers whom one policy can name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Callers {
@@ -183,10 +188,10 @@ fn arn(text: &str, id: Option<&String>) -> Option<Named> {
     };
     match (service, kind) {
         ("iam", "user") => one("User", last, "arn"),
-        ("iam", "role") => one("Role", last, "arn"),
+        ("iam", "role") => one(ROLE, last, OF_ROLE),
         ("sts", "assumed-role") => {
             let (role, session) = path.split_once('/')?;
-            (!session.is_empty() && !session.contains('/')).then(|| one("Role", role, "sessionArn"))?
+            (!session.is_empty() && !session.contains('/')).then(|| one(ROLE, role, "sessionArn"))?
         }
         _ => None,
     }
@@ -220,13 +225,17 @@ impl Named {
         })
     }
 
-    /// As a test of whoever asks; none for who is nobody. An account is its root alone: whoever is excepted is so by name.
+    /// As a test of whoever asks; none for who is nobody. An account is its root alone: whoever is excepted is so by name. A
+    /// role by itself asks for nothing, its sessions do, and each is somebody of its own.
+    ///
+    /// Source: IAM User Guide, *AWS JSON policy elements: NotPrincipal*, "Specifying NotPrincipal with Deny".
     fn test(self, atoms: &mut Vec<std::sync::Arc<Atom>>) -> Option<String> {
         Some(match self {
             Self::Everybody => "true".to_owned(),
             Self::Account(account) => format!(
                 "(principal is Lake::User && principal.isAccountRoot && principal.account == Lake::Account::\"{account}\")"
             ),
+            Self::One { kind: ROLE, attribute: OF_ROLE, .. } => return None,
             Self::One { kind, account, name, attribute, arn, id } => {
                 let name = escape(&entity_name(account, &name));
                 let is_one = is_one(attribute, &arn, id, atoms);

@@ -12,6 +12,7 @@ use super::action::actions;
 use super::document::{Document, Effect, Statement};
 use super::pattern::escape;
 use super::principal::{Callers, callers};
+use super::public::{Confinement, are_broad, confinement};
 use super::resource::Resources;
 use super::{Attachment, Names, key};
 use crate::action::{Action, Resource};
@@ -47,14 +48,17 @@ struct Draft {
     text: String,
     /// The same, of fewer actions: what is well said of one is well said of all whose questions are of the same kind.
     checked: String,
-    is_public: bool,
     is_of_provider: bool,
+    /// Where it lets in everybody, what keeps it from meaning everybody.
+    open_to: Option<Confinement>,
 }
 
 impl Translation<'_> {
     /// The policies of a document, each validated.
     pub(super) fn policies(&self, document: &Document) -> Result<Vec<Compiled>> {
         let mut compiled = Vec::new();
+        // Where those may come from whom statements for everybody let in, and which policies say so.
+        let (mut networks, mut of_networks) = (Vec::new(), Vec::new());
         for (index, statement) in document.statements().iter().enumerate() {
             let label = statement.sid.clone().unwrap_or_else(|| format!("statement {}", index + 1));
             let mut atoms = Vec::new();
@@ -62,13 +66,25 @@ impl Translation<'_> {
             for (number, draft) in drafts.into_iter().enumerate() {
                 let id = PolicyId::new(format!("{}#{index}:{label}:{}:{number}", self.name, draft.kind));
                 let mut policy = Compiled::new(checked(id, &label, &draft)?, atoms.clone());
-                policy.is_public = draft.is_public;
                 policy.is_of_provider = draft.is_of_provider;
+                match draft.open_to {
+                    Some(Confinement::None) => policy.is_public = true,
+                    Some(Confinement::Networks(some)) => {
+                        networks.extend(some);
+                        of_networks.push(compiled.len());
+                    }
+                    Some(Confinement::Fixed) | None => {}
+                }
                 compiled.push(policy);
             }
             if compiled.len() > POLICIES_MAX {
                 return Err(PolicyFault::TooMany { count: compiled.len(), max: POLICIES_MAX });
             }
+        }
+        if are_broad(&networks) {
+            let is_of_networks = |index: &usize| of_networks.contains(index);
+            let policies = compiled.iter_mut().enumerate().filter(|(index, _)| is_of_networks(index));
+            policies.for_each(|(_, policy)| policy.is_public = true);
         }
         Ok(compiled)
     }
@@ -85,7 +101,7 @@ impl Translation<'_> {
         let plain = |text: String| document.without_variables(text);
         let resources = Resources::read(statement, self.attachment, plain)?;
         let conditions = key::conditions(statement, self.attachment, plain, atoms)?;
-        let confined = key::confines(statement);
+        let confined = confinement(statement);
         let effect = if statement.effect == Effect::Allow { "permit" } else { "forbid" };
         let reason = escape(&self.reason(label));
         let (mut drafts, mut applies) = (Vec::new(), actions.is_empty());
@@ -105,9 +121,9 @@ impl Translation<'_> {
                 let text = |actions: &str| {
                     format!("@reason(\"{reason}\")\n{effect} ({head}, action in [{actions}], {on}){when};")
                 };
-                let is_public = *is_public && !confined && statement.effect == Effect::Allow;
+                let open_to = (*is_public && statement.effect == Effect::Allow).then(|| confined.clone());
                 let (text, checked, is_of_provider) = (text(&said), text(&checked), *is_of_provider);
-                drafts.push(Draft { kind, text, checked, is_public, is_of_provider });
+                drafts.push(Draft { kind, text, checked, is_of_provider, open_to });
             }
         }
         // S3 takes no statement that can never apply; documents of others may speak of other services.
@@ -144,7 +160,7 @@ fn one_of_each_kind<'a>(actions: &[&'a Action]) -> Vec<&'a Action> {
 fn checked(id: PolicyId, label: &str, draft: &Draft) -> Result<Policy> {
     let fault = |reason: String| PolicyFault::Meaning(format!("`{label}` could not be said in Cedar: {reason}"));
     let set: PolicySet = draft.checked.parse().map_err(|error: cedar_policy::ParseErrors| fault(error.to_string()))?;
-    match schema::faults(&set).into_iter().next() {
+    match schema::faults_of_translation(&set).into_iter().next() {
         Some(found) => Err(fault(found.reason)),
         None => Policy::parse(Some(id), &draft.text).map_err(|error| fault(error.to_string())),
     }

@@ -189,7 +189,8 @@ impl Said {
         let of_account = asked.who.is_some_and(|(account, ..)| account == named);
         let itself = named == "*" || asked.arn().as_deref() == Some(named);
         match self.is_not_principal {
-            true => (!(itself || of_account && asked.is_account_root()), false),
+            // A role asks for nothing by itself, and its sessions are not it.
+            true => (!(itself && !named.contains(":role/") || of_account && asked.is_account_root()), false),
             false => (itself, of_account),
         }
     }
