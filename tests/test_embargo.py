@@ -490,3 +490,27 @@ def test_the_list_is_paged_and_shows_nobody_what_is_not_theirs(lake, s3, bucket,
     assert json.loads(admin.ask(lake, "GET", "/embargoes", keys=outsider.keys).body)["embargoes"] == []
     answer = admin.ask(lake, "GET", "/embargoes", query=[("after", "nonsense")])
     assert answer.status == 400
+
+
+def test_a_rule_changes_where_it_is_told_to(lake, s3, bucket, group, tmp_path):
+    def rule(*arguments):
+        done = admin.run(
+            tmp_path, "embargo", "default", *arguments, "--output", "json", environment=admin.variables(lake)
+        )
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        return told["default_seconds"], told["readers"], told["listing"]
+
+    reader = f"group/{group}"
+    assert rule("set", bucket, "--for", "2d", "--reader", reader) == (172_800, [reader], "hidden")
+    assert rule("set", bucket, "--listing", "key-only") == (172_800, [reader], "key-only")
+    s3.put_object(Bucket=bucket, Key="run", Body=SECRET)
+    listed = json.loads(admin.ask(lake, "GET", "/embargoes", query=[("bucket", bucket)]).body)["embargoes"]
+    assert [entry["key"] for entry in listed] == ["run"], "closed as before"
+    assert rule("set", bucket, "--no-readers") == (172_800, [], "key-only")
+    assert rule("set", bucket, "--open") == (None, [], "key-only") == rule("get", bucket)
+    for wrong in ([], ["--open", "--for", "1d"], ["--no-readers", "--reader", reader]):
+        done = admin.run(tmp_path, "embargo", "default", "set", bucket, *wrong, environment=admin.variables(lake))
+        assert done.returncode == 2 and not done.stdout
+    for document in ({"default_seconds": 0}, {"listing": "loud"}, {"period": 1}, {"readers": ["user/"]}):
+        assert admin.ask(lake, "POST", f"/buckets/{bucket}/embargo", document).status == 400

@@ -91,19 +91,26 @@ pub enum EmbargoCommand {
 /// What can be done with a bucket's rule.
 #[derive(Debug, Subcommand)]
 pub enum DefaultCommand {
-    /// Sets the rule, in the place of the one it has. Versions that stand keep what they have.
+    /// Changes of the rule what is named, and leaves the rest. Versions that stand keep what they have.
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
     Set {
         /// The bucket.
         bucket: BucketArgument,
         /// New versions are closed for so long: a number with s, min, h, d, w or y.
-        #[arg(long = "for", value_name = "TIME")]
+        #[arg(long = "for", value_name = "TIME", group = "change")]
         time: Option<TimeSpan>,
-        /// Who may read them before.
-        #[arg(long = "reader", value_name = "READER")]
+        /// New versions are open unless their request says otherwise.
+        #[arg(long, group = "change", conflicts_with = "time")]
+        open: bool,
+        /// Who may read them before, in the place of those who are named.
+        #[arg(long = "reader", value_name = "READER", group = "change")]
         readers: Vec<ReaderArgument>,
+        /// Nobody may read them before.
+        #[arg(long, group = "change", conflicts_with = "readers")]
+        no_readers: bool,
         /// What listings show of what is closed.
-        #[arg(long, value_enum, default_value_t = Listing::Hidden)]
-        listing: Listing,
+        #[arg(long, value_enum, group = "change")]
+        listing: Option<Listing>,
     },
     /// Shows the rule.
     Get {
@@ -272,6 +279,17 @@ struct CalendarPage {
     next: Option<String>,
 }
 
+/// What is to change of a rule: what is not there stays.
+#[derive(Debug, Serialize)]
+struct RuleChange {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_seconds: Option<Option<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    readers: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listing: Option<Listing>,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Rule {
     default_seconds: Option<u64>,
@@ -352,9 +370,10 @@ impl DefaultCommand {
     async fn run(self, client: &mut Client, output: Output) -> Result<String> {
         let path = |bucket: &BucketArgument| format!("/buckets/{}/embargo", bucket.0);
         let rule: Rule = match self {
-            Self::Set { bucket, time, readers, listing } => {
-                let default_seconds = time.map(|time| time.0);
-                client.put(&path(&bucket), &Rule { default_seconds, readers: names(&readers), listing }).await?
+            Self::Set { bucket, time, open, readers, no_readers, listing } => {
+                let default_seconds = (open || time.is_some()).then(|| time.map(|time| time.0));
+                let readers = (no_readers || !readers.is_empty()).then(|| names(&readers));
+                client.post(&path(&bucket), Some(&RuleChange { default_seconds, readers, listing })).await?
             }
             Self::Get { bucket } => client.get(&path(&bucket), &[]).await?,
             Self::Clear { bucket } => return client.delete(&path(&bucket)).await.map(|()| String::new()),

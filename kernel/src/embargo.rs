@@ -169,6 +169,17 @@ pub struct EmbargoRule {
     pub listing: EmbargoListing,
 }
 
+/// A change of a bucket's rule: what is none stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EmbargoRuleChange {
+    /// As [`EmbargoRule::default_ms`].
+    pub default_ms: Option<Option<u64>>,
+    /// As [`EmbargoRule::readers`].
+    pub readers: Option<BTreeSet<EmbargoReader>>,
+    /// As [`EmbargoRule::listing`].
+    pub listing: Option<EmbargoListing>,
+}
+
 /// How listings show what is closed to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum EmbargoListing {

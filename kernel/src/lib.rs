@@ -28,7 +28,9 @@ pub use blob::{Extent, Part, Piece, Placement, WrappedKey};
 pub use caller::{Caller, Role, Who};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumScope, ETag};
 pub use condition::{EtagCondition, Freshness, ReadCondition, Unexpected, WriteCondition};
-pub use embargo::{Embargo, EmbargoLift, EmbargoListing, EmbargoReader, EmbargoRule, ReaderNameError};
+pub use embargo::{
+    Embargo, EmbargoLift, EmbargoListing, EmbargoReader, EmbargoRule, EmbargoRuleChange, ReaderNameError,
+};
 pub use entropy::Entropy;
 pub use id::{BlobId, BucketId, KeyId, ParseIdError, Sequence, UploadId, VersionId};
 pub use identity::{AccountId, AuthMethod, Narrowing, Origin, ParseAccountError, Principal, PrincipalKind};

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use kernel::settings::Setting;
 use kernel::{
-    BucketName, Caller, Embargo, EmbargoLift, EmbargoReader, ObjectKey, Tags, Timestamp, Version, VersionName,
+    BucketName, Caller, Embargo, EmbargoLift, EmbargoReader, EmbargoRule, EmbargoRuleChange, ObjectKey, Tags,
+    Timestamp, Version, VersionName,
 };
 use metadata::{Amended, Amendment};
 use policy::{Action, Permit};
@@ -53,6 +55,29 @@ impl Engine {
     /// `NotFound`, `Invalid` (marker), `Denied`.
     pub async fn embargo(&self, caller: &Caller, place: &EmbargoPlace) -> Result<EmbargoTold> {
         Ok(self.embargo_told(&self.found(caller, Action::GetEmbargo, place).await?.version))
+    }
+
+    /// Changes a bucket's rule for embargoes, and leaves what the change does not name.
+    ///
+    /// # Errors
+    /// As [`Self::set_bucket_setting`].
+    pub async fn change_embargo_rule(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+        change: EmbargoRuleChange,
+    ) -> Result<()> {
+        let EmbargoRuleChange { default_ms, readers, listing } = change;
+        self.set_up(caller, bucket, Action::PutBucketEmbargo, |facts| {
+            let stands = facts.settings.embargo.clone().unwrap_or_default();
+            let readers = readers.as_ref().map(|readers| self.readers_meant(readers, facts.owner)).transpose()?;
+            Ok(Setting::Embargo(Some(EmbargoRule {
+                default_ms: default_ms.unwrap_or(stands.default_ms),
+                readers: readers.unwrap_or(stands.readers),
+                listing: listing.unwrap_or(stands.listing),
+            })))
+        })
+        .await
     }
 
     /// Closes a version until an instant. Without readers it keeps those that it has, or gets those of its bucket.

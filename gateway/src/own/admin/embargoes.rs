@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use engine::{CalendarDay, CalendarPage, EmbargoPlace, EmbargoTold, Event, ListCalendar, WantedEmbargo};
 use kernel::settings::{Setting, SettingName};
-use kernel::{Embargo, EmbargoListing, EmbargoReader, EmbargoRule, RetentionMode, Timestamp};
-use serde::{Deserialize, Serialize};
+use kernel::{Embargo, EmbargoListing, EmbargoReader, EmbargoRule, EmbargoRuleChange, RetentionMode, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Asked, Told};
 use crate::s3_error::{Failure, Mistake};
@@ -99,6 +99,23 @@ struct RuleDocument {
     listing: ListingWord,
 }
 
+/// What is to change of it: what is not there stays, and a default that is `null` goes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleChangeDocument {
+    #[serde(default, deserialize_with = "given")]
+    default_seconds: Option<Option<u64>>,
+    #[serde(default)]
+    readers: Option<Vec<String>>,
+    #[serde(default)]
+    listing: Option<ListingWord>,
+}
+
+/// A field that is there, if only to be `null`.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// How listings show what is closed.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -106,6 +123,15 @@ enum ListingWord {
     #[default]
     Hidden,
     KeyOnly,
+}
+
+impl From<ListingWord> for EmbargoListing {
+    fn from(word: ListingWord) -> Self {
+        match word {
+            ListingWord::Hidden => Self::Hidden,
+            ListingWord::KeyOnly => Self::KeyOnly,
+        }
+    }
 }
 
 fn instant(name: &'static str, text: &str) -> Result<Timestamp, Failure> {
@@ -246,21 +272,35 @@ pub(super) async fn rule(asked: Asked<'_>) -> Result<Told, Failure> {
 pub(super) async fn set_rule(asked: Asked<'_>) -> Result<Told, Failure> {
     let name = names::bucket(asked.segment(0))?;
     let document: RuleDocument = asked.document()?;
-    let default = document.default_seconds;
-    if default.is_some_and(|seconds| !(1..=DEFAULT_SECONDS_MAX).contains(&seconds)) {
-        let text = format!("`default_seconds` must be between 1 and {DEFAULT_SECONDS_MAX}");
-        return Err(Mistake::Json(text).into());
-    }
     let rule = EmbargoRule {
-        default_ms: default.map(|seconds| seconds * 1000),
+        default_ms: default_ms(document.default_seconds)?,
         readers: readers(&document.readers)?,
-        listing: match document.listing {
-            ListingWord::Hidden => EmbargoListing::Hidden,
-            ListingWord::KeyOnly => EmbargoListing::KeyOnly,
-        },
+        listing: document.listing.into(),
     };
     asked.engine.set_bucket_setting(asked.caller, &name, Setting::Embargo(Some(rule))).await?;
     self::rule(asked).await
+}
+
+/// `POST buckets/{name}/embargo`
+pub(super) async fn change_rule(asked: Asked<'_>) -> Result<Told, Failure> {
+    let name = names::bucket(asked.segment(0))?;
+    let document: RuleChangeDocument = asked.document()?;
+    let change = EmbargoRuleChange {
+        default_ms: document.default_seconds.map(default_ms).transpose()?,
+        readers: document.readers.as_deref().map(readers).transpose()?,
+        listing: document.listing.map(EmbargoListing::from),
+    };
+    asked.engine.change_embargo_rule(asked.caller, &name, change).await?;
+    rule(asked).await
+}
+
+fn default_ms(seconds: Option<u64>) -> Result<Option<u64>, Mistake> {
+    match seconds {
+        Some(seconds) if !(1..=DEFAULT_SECONDS_MAX).contains(&seconds) => {
+            Err(Mistake::Json(format!("`default_seconds` must be between 1 and {DEFAULT_SECONDS_MAX}")))
+        }
+        seconds => Ok(seconds.map(|seconds| seconds * 1000)),
+    }
 }
 
 /// `DELETE buckets/{name}/embargo`

@@ -66,6 +66,10 @@ pub(super) const ROUTES: &[Route] = &[
     route(Method::GET, "buckets/{name}/embargo", "GetBucketEmbargo", |asked| Box::pin(embargoes::rule(asked))),
     route(Method::PUT, "buckets/{name}/embargo", "PutBucketEmbargo", |asked| Box::pin(embargoes::set_rule(asked)))
         .document(),
+    route(Method::POST, "buckets/{name}/embargo", "ChangeBucketEmbargo", |asked| {
+        Box::pin(embargoes::change_rule(asked))
+    })
+    .document(),
     route(Method::DELETE, "buckets/{name}/embargo", "DeleteBucketEmbargo", |asked| {
         Box::pin(embargoes::clear_rule(asked))
     }),
