@@ -215,6 +215,11 @@ def test_how_long_and_as_what(iam, someone):  # noqa: F811
     for more in ({"DurationSeconds": 901}, {}):
         with refused(403, "AccessDenied"):
             assuming(someone.sts, role, **more)
+    someone.may(deny("sts:GetSessionToken", **when("NumericGreaterThan", "sts:DurationSeconds", "900")))
+    someone.sts.get_session_token(DurationSeconds=900)
+    for more in ({"DurationSeconds": 901}, {}):
+        with refused(403, "AccessDenied"):
+            someone.sts.get_session_token(**more)
     someone.may(allow("sts:*"), deny("sts:AssumeRole", **when("StringNotEquals", "sts:RoleSessionName", "${aws:username}")))
     with refused(403, "AccessDenied"):
         assuming(someone.sts, role)

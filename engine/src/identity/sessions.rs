@@ -16,6 +16,7 @@ use super::credentials::{CredentialFault, Outside, outside_principal, root_princ
 use super::handed_on::{HandedOn, SOURCE_IDENTITY};
 use super::records::{Account, ManagedPolicy, Role, User, account_id, within};
 use super::roster::Roster;
+use super::wish::Wish;
 use super::{IdentityFault, naming, users};
 use crate::audit;
 use crate::leave::Ask;
@@ -62,9 +63,8 @@ pub struct AssumeRole<'a> {
 impl AssumeRole<'_> {
     /// What conditions may ask about the request.
     fn keys(&self, handed_on: &HandedOn) -> OperationKeys {
-        let seconds = self.bounds.seconds.unwrap_or(SESSION_SECONDS_DEFAULT);
         let keys = handed_on.keys().with("sts:RoleSessionName", self.session_name);
-        let keys = keys.with("sts:DurationSeconds", seconds.to_string());
+        let keys = keys.with("sts:DurationSeconds", wanted_seconds(self.bounds.seconds));
         match self.external_id {
             Some(id) => keys.with("sts:ExternalId", id),
             None => keys,
@@ -285,7 +285,8 @@ impl Engine {
     /// # Errors
     /// `Denied`, `Identity` for a duration that cannot be.
     pub fn session_token(&self, caller: &Caller, seconds: Option<u32>) -> Result<Session> {
-        self.permit_identity(caller, Action::GetSessionToken, &identity_arn(caller))?;
+        let keys = OperationKeys::default().with("sts:DurationSeconds", wanted_seconds(seconds));
+        self.permit_identity(caller, Wish::with(Action::GetSessionToken, keys), &identity_arn(caller))?;
         let refused = |why: &str| Err(Error::from(IdentityFault::Value(why.to_owned())));
         let Some(principal) = caller.principal() else {
             return refused("the root keys of a lake have no sessions: make an account or a user");
@@ -420,6 +421,11 @@ impl Engine {
         audit::note_session(&access_key, whom.unwrap_or_default());
         Ok(Session { secret: key.secret_of(&access_key), token, access_key, expires })
     }
+}
+
+/// How long a session is asked for, as conditions read it.
+fn wanted_seconds(seconds: Option<u32>) -> String {
+    seconds.unwrap_or(SESSION_SECONDS_DEFAULT).to_string()
 }
 
 fn trust_of(role: &Role) -> Result<Source> {
