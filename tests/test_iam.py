@@ -51,6 +51,14 @@ def alice(lake, iam):
     return user, lambda service="s3": client(lake.endpoint, keys, service)
 
 
+def test_no_user_is_called_as_the_root_of_an_account(iam, alice):
+    for root in ("root", "Root", "ROOT"):
+        with refused(409, "EntityAlreadyExists"):
+            iam.create_user(UserName=root)
+        with refused(409, "EntityAlreadyExists"):
+            iam.update_user(UserName=alice[0], NewUserName=root)
+
+
 def test_a_user_is_made_shown_tagged_renamed_and_removed(iam):
     user = name("Bob")
     made = iam.create_user(UserName=user, Path="/lab/", Tags=[{"Key": "team", "Value": "wind"}])["User"]

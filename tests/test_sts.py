@@ -7,6 +7,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+import admin
 from answers import refused
 from lake import REGION, Keys, client
 from test_iam import alice, allow, deny, document, iam, keys_of, name, ours  # noqa: F401: fixtures
@@ -46,7 +47,14 @@ def test_everybody_is_told_who_they_are(lake, alice, iam):  # noqa: F811
     told = as_alice("sts").get_caller_identity()
     assert (told["Account"], told["Arn"]) == (ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/{user}")
     assert told["UserId"] == iam.get_user(UserName=user)["User"]["UserId"]
-    assert lake.client("sts").get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
+    # The lake's root and the root of the first account are two, though tools know one ARN.
+    root = lake.client("sts").get_caller_identity()
+    assert (root["Arn"], root["UserId"]) == (f"arn:aws:iam::{ACCOUNT}:root", "root")
+    made = json.loads(admin.ask(lake, "POST", "/keys", {}, query=[("account", ACCOUNT)]).body)
+    keys = Keys(made["accessKey"], made["secretKey"])
+    told = client(lake.endpoint, keys, "sts").get_caller_identity()
+    assert (told["Arn"], told["UserId"]) == (root["Arn"], ACCOUNT)
+    admin.ask(lake, "DELETE", f"/keys/{keys.access}", query=[("account", ACCOUNT)])
 
 
 def test_a_role_does_what_it_may_and_its_user_does_not(lake, alice, trainer, s3, bucket):  # noqa: F811

@@ -28,7 +28,9 @@ mod sessions;
 mod users;
 mod wish;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use kernel::{AccountId, Caller};
 use policy::{Action, Refusal};
@@ -39,6 +41,7 @@ pub use credentials::{CredentialFault, Outside};
 pub(crate) use keys::unhex;
 pub use keys::{NewAccessKey, NewKey};
 pub use oidc_providers::NewOidcProvider;
+pub use passwords::named_at_login;
 pub use policies::{Holder, PolicyPlace};
 pub use records::{
     AccessKey, Account, Group, ManagedPolicy, OidcProvider, Password, PolicyVersion, Powers, Role, User,
@@ -114,6 +117,8 @@ pub(crate) struct Identities {
     changing: tokio::sync::Mutex<()>,
     compiled: Compiled,
     pub(crate) session_key: std::sync::OnceLock<SessionKey>,
+    /// Providers outside that are believed, and how long a session may last that begins with one.
+    providers: std::sync::OnceLock<BTreeMap<String, Duration>>,
     /// Places for those who try a password.
     trials: tokio::sync::Semaphore,
 }
@@ -125,6 +130,7 @@ impl Identities {
             changing: tokio::sync::Mutex::default(),
             compiled: Compiled::default(),
             session_key: std::sync::OnceLock::new(),
+            providers: std::sync::OnceLock::new(),
             trials: passwords::places(),
         }
     }

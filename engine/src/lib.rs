@@ -72,7 +72,7 @@ pub use history::{History, HistorySettings};
 pub use identity::{
     AccessKey, Account, AssumeRole, Assumed, CredentialFault, Group, Holder, IdentityFault, ManagedPolicy,
     NewAccessKey, NewKey, NewOidcProvider, NewRole, NewUser, OidcProvider, Outside, Password, PolicyPlace,
-    PolicyVersion, Powers, Role, Session, SessionBounds, User,
+    PolicyVersion, Powers, Role, Session, SessionBounds, User, named_at_login,
 };
 pub use object_lock::LockPlace;
 pub use policy::{Action, Deciding, Explanation, PolicyFault, Refusal};

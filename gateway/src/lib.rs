@@ -14,6 +14,7 @@ mod alarm;
 mod credentials;
 mod form;
 mod front;
+mod guesses;
 mod limits;
 mod listen;
 mod logins;

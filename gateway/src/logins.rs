@@ -8,21 +8,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use engine::{Assumed, Engine, IdentityFault, Outside, SessionBounds};
-use kernel::{AuthMethod, Clock, Who};
+use kernel::{AuthMethod, Caller, Clock, PrincipalKind, Who};
 use outbound::ldap::LdapFault;
 use outbound::oidc::{TokenFault, TokenFaultKind, Verified};
 use outbound::{Identified, Patience, Providers};
 
 use crate::front::Shown;
+use crate::guesses::{self, Guesses};
 use crate::listen::ClientCertificate;
 use crate::s3_error::{Failure, Mistake};
 
 /// Tokens that nobody has made, from one address, before it has to wait.
 const BAD_TOKENS_FREE: u32 = 20;
-/// Passwords that nobody has, for one name, before it has to wait.
-const BAD_PASSWORDS_FREE: u32 = 5;
-/// As much of a name as is counted by.
-const NAME_CHARS_MAX: usize = 256;
 
 /// Those who vouch for others, and how often they were asked in vain.
 pub(crate) struct Logins {
@@ -30,14 +27,14 @@ pub(crate) struct Logins {
     providers: Arc<Providers>,
     clock: Arc<dyn Clock>,
     addresses: Patience,
-    names: Patience,
+    guesses: Guesses,
 }
 
 impl Logins {
     pub(crate) fn new(engine: Arc<Engine>, providers: Arc<Providers>, clock: Arc<dyn Clock>) -> Self {
         let addresses = Patience::new(Arc::clone(&clock), BAD_TOKENS_FREE);
-        let names = Patience::new(Arc::clone(&clock), BAD_PASSWORDS_FREE);
-        Self { engine, providers, clock, addresses, names }
+        let guesses = Guesses::new(&clock);
+        Self { engine, providers, clock, addresses, guesses }
     }
 
     /// Who sends a request with what it shows.
@@ -60,21 +57,32 @@ impl Logins {
 
     /// Who has a name and a password: a user of the lake, or somebody whom the directory knows.
     pub(crate) async fn password(&self, given: &Password<'_>, bounds: &SessionBounds<'_>) -> Result<Known, Failure> {
-        let address = given.address.map(|address| address.to_string()).unwrap_or_default();
-        let name: String = given.name.chars().take(NAME_CHARS_MAX).collect::<String>().to_lowercase();
-        if !self.addresses.wait(&address).is_zero() || !self.names.wait(&name).is_zero() {
-            return Err(Mistake::Login(LoginFault::TooOften).into());
-        }
+        let (account, user) = engine::named_at_login(given.name);
+        let guess = self.guesses.begin(account, user, given.address);
+        let guess = guess.ok_or(Mistake::Login(LoginFault::TooOften))?;
         let known = self.try_password(given, bounds).await;
         match &known {
-            Ok(_) => self.names.succeeded(&name),
-            Err(Failure::Mistake(Mistake::Login(LoginFault::Password))) => {
-                self.addresses.failed(&address);
-                self.names.failed(&name);
-            }
-            Err(_) => {}
+            Ok(_) => guess.was_right(),
+            Err(Failure::Mistake(Mistake::Login(LoginFault::Password))) => {}
+            Err(_) => guess.is_void(),
         }
         known
+    }
+
+    /// Changes the caller's own password. Who types the old one wrong waits as if it had been typed at a login.
+    pub(crate) async fn change_password(&self, caller: &Caller, old: &str, new: &str) -> Result<(), Failure> {
+        let Some(own) = caller.principal().filter(|own| own.kind == PrincipalKind::User) else {
+            return Ok(self.engine.change_password(caller, old, new).await?);
+        };
+        let guess = self.guesses.begin(own.account, &own.name, caller.origin().source_ip);
+        let guess = guess.ok_or(Mistake::Login(LoginFault::TooOften))?;
+        let changed = self.engine.change_password(caller, old, new).await;
+        match &changed {
+            Ok(()) => guess.was_right(),
+            Err(engine::Error::Identity(IdentityFault::Password)) => {}
+            Err(_) => guess.is_void(),
+        }
+        Ok(changed?)
     }
 
     async fn try_password(&self, given: &Password<'_>, bounds: &SessionBounds<'_>) -> Result<Known, Failure> {
@@ -102,7 +110,7 @@ impl Logins {
         address: Option<IpAddr>,
         role_arn: Option<&str>,
     ) -> Result<Arc<Verified>, LoginFault> {
-        let address = address.map(|address| address.to_string()).unwrap_or_default();
+        let address = address.map(guesses::network).unwrap_or_default();
         // Many may come from one address: whoever guesses there keeps out none whose token is known to be good.
         if !self.addresses.wait(&address).is_zero() && !self.providers.oidc.knows(token) {
             return Err(LoginFault::TooOften);

@@ -46,6 +46,8 @@ pub struct OidcSettings {
     pub algorithms: Vec<String>,
     /// By how much the clocks may differ.
     pub leeway: Duration,
+    /// The longest time that a token may be good for, from when it was made and from now.
+    pub lifetime_max: Duration,
     /// The path of the claim that names somebody.
     pub subject: String,
     /// The paths of claims that hold groups.

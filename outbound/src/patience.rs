@@ -1,7 +1,7 @@
 //! Guessing slowed down: who fails often waits, and longer each time.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kernel::Clock;
@@ -32,6 +32,11 @@ impl Failures {
             beyond => Duration::from_secs(1 << (beyond - 1).min(6)).min(WAIT_MAX),
         }
     }
+
+    /// What is left of it.
+    fn left(&self, free: u32, now: Duration) -> Duration {
+        (self.last + self.wait(free)).saturating_sub(now)
+    }
 }
 
 impl Patience {
@@ -43,34 +48,63 @@ impl Patience {
     /// How long a name must still wait; zero for not at all.
     pub fn wait(&self, name: &str) -> Duration {
         let now = self.clock.monotonic();
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.get(name).map_or(Duration::ZERO, |found| (found.last + found.wait(self.free)).saturating_sub(now))
+        self.known().get(name).map_or(Duration::ZERO, |found| found.left(self.free, now))
+    }
+
+    /// Counts a try before it is made, as one that fails; not where the name must wait. Looking and counting are one, so that
+    /// no more tries are under way at once than may fail in a row.
+    pub fn begin(&self, name: &str) -> bool {
+        let now = self.clock.monotonic();
+        let mut failures = self.known();
+        let may = failures.get(name).is_none_or(|found| found.left(self.free, now).is_zero());
+        if may {
+            count(&mut failures, name, now);
+        }
+        may
+    }
+
+    /// A try that was begun counts for nothing.
+    pub fn void(&self, name: &str) {
+        let mut failures = self.known();
+        if let Some(found) = failures.get_mut(name) {
+            found.count = found.count.saturating_sub(1);
+            if found.count == 0 {
+                failures.remove(name);
+            }
+        }
     }
 
     /// A name has failed.
     pub fn failed(&self, name: &str) {
         let now = self.clock.monotonic();
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures.len() >= NAMES_MAX && !failures.contains_key(name) {
-            failures.retain(|_, found| now.saturating_sub(found.last) < FORGOTTEN_AFTER);
-            if failures.len() >= NAMES_MAX {
-                // Whoever invents names to have the rest forgotten has forgotten the invented ones.
-                let least = failures.values().map(|found| found.count).min().unwrap_or(0);
-                failures.retain(|_, found| found.count > least);
-            }
-        }
-        let found = failures.entry(name.to_owned()).or_insert(Failures { count: 0, last: now });
-        if now.saturating_sub(found.last) >= FORGOTTEN_AFTER {
-            found.count = 0;
-        }
-        found.count = found.count.saturating_add(1);
-        found.last = now;
+        count(&mut self.known(), name, now);
     }
 
     /// A name was right.
     pub fn succeeded(&self, name: &str) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.known().remove(name);
     }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Failures>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn count(failures: &mut HashMap<String, Failures>, name: &str, now: Duration) {
+    if failures.len() >= NAMES_MAX && !failures.contains_key(name) {
+        failures.retain(|_, found| now.saturating_sub(found.last) < FORGOTTEN_AFTER);
+        if failures.len() >= NAMES_MAX {
+            // Whoever invents names to have the rest forgotten has forgotten the invented ones.
+            let least = failures.values().map(|found| found.count).min().unwrap_or(0);
+            failures.retain(|_, found| found.count > least);
+        }
+    }
+    let found = failures.entry(name.to_owned()).or_insert(Failures { count: 0, last: now });
+    if now.saturating_sub(found.last) >= FORGOTTEN_AFTER {
+        found.count = 0;
+    }
+    found.count = found.count.saturating_add(1);
+    found.last = now;
 }
 
 #[cfg(test)]
@@ -126,6 +160,19 @@ mod tests {
         patience.succeeded("ada");
         patience.failed("ada");
         assert_eq!(patience.wait("ada"), Duration::ZERO);
+    }
+
+    #[test]
+    fn tries_under_way_count_as_failed() {
+        let clock = Arc::new(Hands::default());
+        let patience = Patience::new(Arc::clone(&clock) as Arc<dyn Clock>, 3);
+        assert_eq!((0..20).filter(|_| patience.begin("ada")).count(), 4);
+        clock.turn(Duration::from_secs(1));
+        assert_eq!((0..20).filter(|_| patience.begin("ada")).count(), 1);
+        assert_eq!(patience.wait("ada"), Duration::from_secs(2));
+        patience.void("ada");
+        patience.void("ada");
+        assert!(patience.begin("ada"));
     }
 
     #[test]

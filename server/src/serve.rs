@@ -194,6 +194,7 @@ impl Lake {
         engine.recall_time().await.map_err(ServeError::Time)?;
         engine.open_audit().await.map_err(ServeError::Audit)?;
         engine.open_identities(&owner).await.map_err(ServeError::Identities)?;
+        engine.believe_providers(settings.logins.sessions_max.clone());
         let (stop, stopped) = watch::channel(false);
         let sweep = Sweep::new(Arc::clone(&engine), settings.sweep);
         let stale_uploads = StaleUploads::new(Arc::clone(&engine), settings.stale_uploads);

@@ -61,6 +61,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("sha2", &["storage"]),
     ("tokio-rustls", &["gateway"]),
     ("tracing-subscriber", &["server"]),
+    ("unicode-normalization", &["engine", "gateway"]),
     ("url", &["storage", "gateway", "outbound"]),
     ("x509-parser", &["gateway"]),
     // An edge on our side and the client that tests it.

@@ -32,7 +32,7 @@ pub enum CredentialFault {
     /// Permanent keys came with a token, or temporary ones with another than theirs.
     #[error("the session token does not belong to the access key")]
     Token,
-    /// The session is over.
+    /// The session is over, or rests on a provider that is asked no more.
     #[error("the session is over")]
     Expired,
 }
@@ -107,6 +107,9 @@ impl Engine {
             let key = self.identities.session_key.get().ok_or(CredentialFault::Token)?;
             let opened = key.open(access_key, token).ok_or(CredentialFault::Token)?;
             let carried: Carried = serde_json::from_slice(&opened).map_err(|_| CredentialFault::Token)?;
+            if carried.provider().is_some_and(|provider| !self.believes(provider)) {
+                return Err(CredentialFault::Expired);
+            }
             let expires = Timestamp::from_millis(carried.expires_ms);
             Ok::<_, CredentialFault>((carried.principal(&roster)?, Some(expires)))
         })?;

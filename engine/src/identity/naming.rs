@@ -11,6 +11,9 @@ pub(crate) const NAME_CHARS_MAX: usize = 64;
 /// Longest name of a group or a policy.
 pub(crate) const LONG_NAME_CHARS_MAX: usize = 128;
 const PATH_CHARS_MAX: usize = 512;
+const SESSION_CHARS_MIN: usize = 2;
+/// What the root of an account is called.
+const ROOT: &str = "root";
 const ID_CHARS: usize = 16;
 
 /// Checks a name: letters, digits and `+=,.@-_`.
@@ -22,6 +25,25 @@ pub(crate) fn name(what: &'static str, name: &str, max: usize) -> Result<(), Ide
         )));
     }
     Ok(())
+}
+
+/// Checks the name of a user, as [`name`] does. None is called as an account's root is, in whatever case.
+pub(crate) fn user_name(user: &str) -> Result<(), IdentityFault> {
+    if user.eq_ignore_ascii_case(ROOT) {
+        return Err(IdentityFault::exists("user", user));
+    }
+    name("user", user, NAME_CHARS_MAX)
+}
+
+/// Checks the name of a session, which is one of a user with two characters at least.
+///
+/// Source: AWS STS API, *AssumeRole*, `RoleSessionName`.
+pub(crate) fn session_name(session: &str) -> Result<(), IdentityFault> {
+    if session.len() < SESSION_CHARS_MIN {
+        let fault = format!("the name of a session has {SESSION_CHARS_MIN} characters at least: `{session}`");
+        return Err(IdentityFault::Value(fault));
+    }
+    name("session", session, NAME_CHARS_MAX)
 }
 
 /// Checks a path: `/`, or text that begins and ends with a slash. None stands for `/`.
@@ -66,6 +88,12 @@ mod tests {
         for bad in ["", "a/b", "a b", "ä", "a*", &"n".repeat(65)] {
             assert!(name("user", bad, NAME_CHARS_MAX).is_err(), "{bad}");
         }
+        for bad in ["root", "Root", "ROOT"] {
+            assert_eq!(user_name(bad), Err(IdentityFault::exists("user", bad)));
+        }
+        assert_eq!(user_name("roots"), Ok(()));
+        assert_eq!(session_name("s1"), Ok(()));
+        assert!(session_name("s").is_err() && session_name("").is_err() && session_name("a b").is_err());
         assert_eq!(path(None).as_deref(), Ok("/"));
         assert_eq!(path(Some("/a/b/")).as_deref(), Ok("/a/b/"));
         for bad in ["", "a/", "/a", "//", "/a b/", "/ä/"] {

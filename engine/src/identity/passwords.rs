@@ -10,6 +10,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use kernel::{AccountId, Caller, PrincipalKind};
 use policy::Action;
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use super::accounts::hex;
@@ -21,6 +22,8 @@ use crate::{Engine, Error, Result};
 
 const CHARS_MIN: usize = 12;
 const CHARS_MAX: usize = 128;
+/// Characters that one composed character can be typed as. Source: UAX #15, 9.1: at most 4 for NFD; and marks behind it.
+const DECOMPOSED_MAX: usize = 4;
 const MEMORY_KIB: u32 = 19 << 10;
 const PASSES: u32 = 2;
 const HASH_BYTES: usize = 32;
@@ -54,8 +57,27 @@ fn none(name: &str) -> IdentityFault {
     IdentityFault::missing("password of the user", name)
 }
 
-fn check_length(password: &str) -> std::result::Result<(), IdentityFault> {
+/// Whom a name means that is typed at a login: a user of the first account, or `ACCOUNT/NAME`.
+pub fn named_at_login(name: &str) -> (AccountId, &str) {
+    let elsewhere = name.split_once('/').and_then(|(account, name)| Some((account.parse().ok()?, name)));
+    elsewhere.unwrap_or((AccountId::HOME, name))
+}
+
+/// A password as it is hashed: composed, with plain blanks, whatever keyboard it was typed on. Of what is longer than a
+/// password can be, only so much that it stays too long.
+///
+/// Source: RFC 8265, 4.2, *OpaqueString*.
+fn prepared(password: &str) -> Zeroizing<String> {
+    let is_blank = |char: char| char.is_whitespace() && !char.is_control();
+    let blanks = password.chars().take(CHARS_MAX * DECOMPOSED_MAX).map(|char| if is_blank(char) { ' ' } else { char });
+    Zeroizing::new(blanks.nfc().take(CHARS_MAX + 1).collect())
+}
+
+fn check(password: &str) -> std::result::Result<(), IdentityFault> {
     let chars = password.chars().count();
+    if password.chars().any(char::is_control) {
+        return Err(IdentityFault::Value("a password has no control characters".to_owned()));
+    }
     match (CHARS_MIN..=CHARS_MAX).contains(&chars) {
         true => Ok(()),
         false => Err(IdentityFault::Value(format!("a password has {CHARS_MIN} to {CHARS_MAX} characters"))),
@@ -75,7 +97,8 @@ impl Engine {
     }
 
     async fn new_password(&self, password: &str, must_change: bool) -> Result<Password> {
-        check_length(password)?;
+        let password = &*prepared(password);
+        check(password)?;
         let salt: [u8; 16] = self.entropy.array();
         let hashed = self.hash_password(password, salt.to_vec(), (MEMORY_KIB, PASSES)).await?;
         Ok(Password {
@@ -175,7 +198,11 @@ impl Engine {
             return Err(IdentityFault::Value("only users have a password to change".to_owned()).into());
         };
         self.permit_user(caller, Action::ChangePassword, &self.identities.roster(), own.account, &own.name)?;
-        self.try_password(own.account, &own.name, old).await?;
+        let user = self.try_password(own.account, &own.name, old).await?;
+        if user.password.is_some_and(|known| known.must_change) && prepared(old) == prepared(new) {
+            let fault = "a password that must be changed is changed into another";
+            return Err(IdentityFault::Value(fault.to_owned()).into());
+        }
         let new = self.new_password(new, false).await?;
         self.put_password(own.account, &own.name, |_| Ok(Some(new))).await.map(drop)
     }
@@ -203,9 +230,15 @@ impl Engine {
         // Who is not there is tried as well, and as long.
         let salt = wanted.as_ref().map_or_else(|| vec![0; 16], |(salt, _)| salt.clone());
         let cost = known.map_or((MEMORY_KIB, PASSES), |known| (known.memory_kib, known.passes));
-        let tried: String = password.chars().take(CHARS_MAX + 1).collect();
-        let hashed = self.hash_password(&tried, salt, cost).await?;
-        let is_it = wanted.is_some_and(|(_, wanted)| are_equal(&wanted, &hashed));
+        let prepared = prepared(password);
+        let hashed = self.hash_password(&prepared, salt.clone(), cost).await?;
+        let is_wanted = |hashed: &[u8]| wanted.as_ref().is_some_and(|(_, wanted)| are_equal(wanted, hashed));
+        let mut is_it = is_wanted(&hashed);
+        // Passwords were hashed as they were typed once, and such are still known.
+        let typed: Zeroizing<String> = Zeroizing::new(password.chars().take(CHARS_MAX + 1).collect());
+        if typed != prepared {
+            is_it |= is_wanted(&self.hash_password(&typed, salt, cost).await?);
+        }
         user.filter(|_| is_it).ok_or_else(|| IdentityFault::Password.into())
     }
 
@@ -215,8 +248,7 @@ impl Engine {
     /// # Errors
     /// `Identity` where name or password are wrong, or a bound cannot be.
     pub async fn login(&self, name: &str, password: &str, bounds: &SessionBounds<'_>) -> Result<Assumed> {
-        let elsewhere = name.split_once('/').and_then(|(account, name)| Some((account.parse().ok()?, name)));
-        let (account, name) = elsewhere.unwrap_or((AccountId::HOME, name));
+        let (account, name) = named_at_login(name);
         let user = self.try_password(account, name, password).await?;
         let principal = user_principal(&user);
         let must_change = user.password.as_ref().is_some_and(|password| password.must_change);
@@ -248,8 +280,25 @@ mod tests {
             ("twelve chars", true),
             ("å".repeat(128).as_str(), true),
             ("x".repeat(129).as_str(), false),
+            ("tab\tin a password", false),
         ] {
-            assert_eq!(check_length(password).is_ok(), is_one, "{password}");
+            assert_eq!(check(password).is_ok(), is_one, "{password}");
         }
+    }
+
+    #[test]
+    fn a_password_is_the_same_on_every_keyboard() {
+        for (typed, expected) in [
+            ("gr\u{fc}ne Fl\u{fc}gel", "gr\u{fc}ne Fl\u{fc}gel"),
+            ("gru\u{308}ne Flu\u{308}gel", "gr\u{fc}ne Fl\u{fc}gel"),
+            ("a\u{a0}b\u{3000}c", "a b c"),
+            // What looks alike is not the same.
+            ("\u{ff21}b", "\u{ff21}b"),
+            ("\u{fb01}n", "\u{fb01}n"),
+        ] {
+            assert_eq!(*prepared(typed), expected, "{typed}");
+        }
+        assert_eq!(prepared(&"x".repeat(1 << 20)).len(), CHARS_MAX + 1);
+        assert_eq!(prepared(&"u\u{308}".repeat(CHARS_MAX)).chars().count(), CHARS_MAX);
     }
 }

@@ -26,6 +26,8 @@ const SESSION_SECONDS_MIN: u32 = 900;
 const SESSION_SECONDS_DEFAULT: u32 = 3_600;
 /// The longest session of a user. Source: AWS STS API, *GetSessionToken*.
 const USER_SESSION_SECONDS_MAX: u32 = 129_600;
+/// The unique id of whoever holds the root keys of the lake, as the audit names him.
+const ROOT_ID: &str = "root";
 /// Managed policies that narrow one session. Source: AWS STS API, *AssumeRole*, `PolicyArns`.
 const POLICY_ARNS_MAX: usize = 10;
 
@@ -130,9 +132,20 @@ pub(super) struct Carried {
     /// What the key was narrowed by that began it, or that began what began it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     key_narrowed: Vec<Arc<str>>,
+    /// The provider outside that let in whoever began it as a role: the session ends where the lake asks it no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
 }
 
 impl Carried {
+    /// The provider outside that it rests on.
+    pub(super) fn provider(&self) -> Option<&str> {
+        match &self.of {
+            For::Outside { provider, .. } => Some(provider),
+            For::Root | For::User { .. } | For::Role { .. } => self.provider.as_deref(),
+        }
+    }
+
     /// Who it is now; nobody where it was removed, or another of its name was made.
     pub(super) fn principal(&self, roster: &Roster) -> std::result::Result<Principal, CredentialFault> {
         let account = account_id(&self.account);
@@ -196,7 +209,7 @@ impl Engine {
     /// # Errors
     /// `Denied` where the role does not trust the caller or there is none; `Identity` for a value that cannot be.
     pub fn assume_role(&self, caller: &Caller, assume: &AssumeRole<'_>) -> Result<Assumed> {
-        self.assume(caller, Action::AssumeRole, assume, BTreeMap::new())
+        self.assume(caller, Action::AssumeRole, assume, None)
     }
 
     /// Takes on a role as somebody whom a provider outside has let in. Which right that is depends on what was shown.
@@ -215,10 +228,10 @@ impl Engine {
             AuthMethod::Password => Action::AssumeRoleWithLdapIdentity,
             AuthMethod::AccessKey | AuthMethod::Session => Action::AssumeRole,
         };
-        let keys = outside.keys.clone();
+        let (keys, provider) = (outside.keys.clone(), outside.provider.clone());
         let outside = Arc::new(outside_principal(outside));
         let caller = Caller::new(Who::Principal(outside), Arc::new(caller.origin().clone()));
-        self.assume(&caller, action, assume, keys)
+        self.assume(&caller, action, assume, Some((provider, keys)))
     }
 
     fn assume(
@@ -226,9 +239,11 @@ impl Engine {
         caller: &Caller,
         action: Action,
         assume: &AssumeRole<'_>,
-        keys: BTreeMap<String, String>,
+        outside: Option<(String, BTreeMap<String, String>)>,
     ) -> Result<Assumed> {
-        naming::name("session", assume.session_name, naming::NAME_CHARS_MAX)?;
+        let (provider, keys) = outside.unzip();
+        let mut keys = keys.unwrap_or_default();
+        naming::session_name(assume.session_name)?;
         let handed_on = HandedOn::to(caller, assume)?;
         let roster = self.identities.roster();
         let found = naming::parse_arn(assume.role_arn, "role")
@@ -256,10 +271,10 @@ impl Engine {
             let reason = "the account's OpenID Connect provider takes no tokens for this audience";
             return Err(Self::beyond_bounds(caller, action, reason));
         }
+        let outside_max = provider.as_deref().map_or(Ok(u32::MAX), |provider| self.outside_seconds_max(provider))?;
         let is_chained = caller.principal().is_some_and(|caller| caller.kind == PrincipalKind::Role);
-        let seconds_max = if is_chained { SESSION_SECONDS_DEFAULT } else { role.session_max_seconds };
+        let seconds_max = if is_chained { SESSION_SECONDS_DEFAULT } else { role.session_max_seconds.min(outside_max) };
         let HandedOn { tags, transitive, source_identity } = handed_on;
-        let mut keys = keys;
         keys.extend(source_identity.clone().map(|identity| (SOURCE_IDENTITY.to_owned(), identity)));
         let session = assume.session_name.to_owned();
         let carried = Carried {
@@ -273,6 +288,7 @@ impl Engine {
             keys,
             narrowed: self.narrowing(&roster, account_id(&role.account), &assume.bounds)?,
             key_narrowed: narrowed_by(caller, true),
+            provider,
         };
         let principal = role_principal(role, assume.session_name);
         let session = self.begin(carried, assume.bounds.seconds, seconds_max)?;
@@ -317,8 +333,11 @@ impl Engine {
             keys: principal.keys.clone(),
             narrowed: narrowed_by(caller, false),
             key_narrowed: narrowed_by(caller, true),
+            provider: None,
         };
-        self.begin(carried, seconds, USER_SESSION_SECONDS_MAX)
+        let seconds_max =
+            carried.provider().map_or(Ok(USER_SESSION_SECONDS_MAX), |name| self.outside_seconds_max(name))?;
+        self.begin(carried, seconds, seconds_max)
     }
 
     /// Temporary keys of a user that has just shown who it is, bounded by `bound` besides the bounds it asks for.
@@ -341,6 +360,7 @@ impl Engine {
             keys: BTreeMap::new(),
             narrowed,
             key_narrowed: Vec::new(),
+            provider: None,
         };
         self.begin(carried, bounds.seconds, USER_SESSION_SECONDS_MAX)
     }
@@ -365,13 +385,16 @@ impl Engine {
             keys,
             narrowed,
             key_narrowed: Vec::new(),
+            provider: None,
         };
+        let seconds_max = self.outside_seconds_max(&outside.provider)?;
         let principal = outside_principal(outside);
-        let session = self.begin(carried, bounds.seconds, USER_SESSION_SECONDS_MAX)?;
+        let session = self.begin(carried, bounds.seconds, seconds_max)?;
         Ok(Assumed { session, arn: principal.arn, id: principal.unique_id, source_identity: None })
     }
 
-    /// Who the caller is: its account, its ARN and its unique id.
+    /// Who the caller is: its account, its ARN and its unique id. The holder of the lake's root keys has the ARN of the first
+    /// account's root, which tools know, and an id that no other has: `root`.
     ///
     /// # Errors
     /// `Denied`.
@@ -379,7 +402,27 @@ impl Engine {
         self.permit_identity(caller, Action::GetCallerIdentity, &identity_arn(caller))?;
         let root = root_principal(self.account_of(caller));
         let principal = caller.principal().unwrap_or(&root);
-        Ok((principal.account, principal.arn.clone(), principal.unique_id.clone()))
+        let id = if caller.is_root() { ROOT_ID } else { &principal.unique_id };
+        Ok((principal.account, principal.arn.clone(), id.to_owned()))
+    }
+
+    /// Says which providers outside the lake believes, by their names in the configuration, and how long a session may last
+    /// that begins with one: 15 minutes to 36 hours. Sessions of others are over. Said once, before the first request.
+    pub fn believe_providers(&self, providers: BTreeMap<String, Duration>) {
+        // Whoever says it again is not heard: what a session rests on does not change under it.
+        let _ = self.identities.providers.set(providers);
+    }
+
+    /// Whether a provider is one that the lake believes.
+    pub(super) fn believes(&self, provider: &str) -> bool {
+        self.identities.providers.get().is_some_and(|known| known.contains_key(provider))
+    }
+
+    /// The longest session that begins with a provider, in seconds.
+    fn outside_seconds_max(&self, provider: &str) -> Result<u32> {
+        let max = self.identities.providers.get().and_then(|known| known.get(provider));
+        let max = max.ok_or_else(|| IdentityFault::missing("provider of logins", provider))?;
+        Ok(u32::try_from(max.as_secs()).unwrap_or(u32::MAX).clamp(SESSION_SECONDS_MIN, USER_SESSION_SECONDS_MAX))
     }
 
     /// The documents that bound a session.

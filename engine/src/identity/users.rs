@@ -6,7 +6,7 @@ use kernel::{AccountId, Caller};
 use policy::{Action, OperationKeys};
 
 use super::IdentityFault;
-use super::naming::{self, NAME_CHARS_MAX};
+use super::naming;
 use super::policies::managed;
 use super::records::{AccessKey, Account, Powers, User};
 use super::roster::Roster;
@@ -78,7 +78,7 @@ impl Engine {
     /// `Identity` for a name that is taken or cannot be, and where there is no such account; `Denied`, `Unavailable`.
     pub async fn create_user(&self, caller: &Caller, account: AccountId, new: NewUser<'_>) -> Result<User> {
         let NewUser { name, path, tags: with, boundary } = new;
-        naming::name("user", name, NAME_CHARS_MAX)?;
+        naming::user_name(name)?;
         let path = naming::path(path)?;
         tags_of_caller(&with)?;
         let arn = naming::arn(&account.to_string(), "user", &path, name);
@@ -168,8 +168,10 @@ impl Engine {
         let roster = self.identities.roster();
         let found = self.permit_user(caller, Action::UpdateUser, &roster, account, name)?;
         let mut new = found.clone();
-        new.name = new_name.map_or(new.name, str::to_owned);
-        naming::name("user", &new.name, NAME_CHARS_MAX)?;
+        if let Some(new_name) = new_name {
+            naming::user_name(new_name)?;
+            new.name = new_name.to_owned();
+        }
         if new_path.is_some() {
             new.path = naming::path(new_path)?;
         }

@@ -83,7 +83,7 @@ pub(crate) async fn answer(
     let asked = Asked { engine: &desk.engine, caller: &caller, parameters };
     let (namespace, result) = match version.as_deref() {
         Some(sts::VERSION) => (sts::NAMESPACE, sts::answer(&action, asked, &proof).await?),
-        Some(iam::VERSION) => (iam::NAMESPACE, iam::answer(&action, asked).await?),
+        Some(iam::VERSION) => (iam::NAMESPACE, iam::answer(&action, asked, &desk.logins).await?),
         other => return Err(Mistake::Request(format!("the version `{}` is not known", other.unwrap_or(""))).into()),
     };
     let text = xml::answer(&action, namespace, result, trace.id());

@@ -98,8 +98,14 @@ fn judge(all: &Value, settings: &OidcSettings, now: Timestamp) -> Result<Verifie
     if instant("nbf").transpose()?.is_some_and(is_to_come) {
         return Err(TokenFault::Rejected("its time has not come"));
     }
-    if instant("iat").transpose()?.is_some_and(is_to_come) {
+    let made = instant("iat").transpose()?;
+    if made.is_some_and(is_to_come) {
         return Err(TokenFault::Rejected("it was made in the future"));
+    }
+    // What cannot be taken back must end by itself.
+    let lifetime = expires.saturating_sub(made.unwrap_or(now_ms).min(now_ms)).saturating_sub(leeway);
+    if lifetime > i64::try_from(settings.lifetime_max.as_millis()).unwrap_or(i64::MAX) {
+        return Err(TokenFault::Rejected("it is good for longer than tokens may be here"));
     }
     let given = all.get("aud").map(claims::texts).unwrap_or_default();
     let audience = settings.audiences.iter().find(|audience| given.contains(&audience.as_str())).cloned();

@@ -28,6 +28,7 @@ const CONTAINED: &[Action] = &[
     Action::AssumeRoleWithCertificate,
     Action::AssumeRoleWithLdapIdentity,
     Action::TagSession,
+    Action::SetSourceIdentity,
     Action::GetSessionToken,
     Action::DeleteAccount,
     Action::ConfirmTime,

@@ -18,7 +18,8 @@ use super::raw::Origin;
 
 const NAMES: &str = "1 to 32 of a-z, 0-9 and -, begun with a letter";
 const MINUTE_MS: u64 = 60_000;
-const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// Providers as they were written.
 #[derive(Default)]
@@ -34,6 +35,8 @@ pub(crate) struct LoginSettings {
     pub(crate) oidc: Vec<OidcLogin>,
     pub(crate) certificates: Option<ClientTrust>,
     pub(crate) ldap: Option<LdapLogin>,
+    /// The names of all of them, and the longest session that may begin with each.
+    pub(crate) sessions_max: BTreeMap<String, Duration>,
 }
 
 /// A provider of OpenID Connect.
@@ -74,6 +77,10 @@ struct RawOidc {
     #[serde(default)]
     tags: BTreeMap<String, String>,
     ca_file: Option<PathBuf>,
+    #[serde(default = "default_token_max")]
+    token_max_ms: u64,
+    #[serde(default = "default_session_max")]
+    session_max_ms: u64,
     #[serde(default = "default_refresh")]
     refresh_ms: u64,
     #[serde(default = "default_keep")]
@@ -97,6 +104,8 @@ struct RawCertificates {
     groups: Vec<String>,
     #[serde(default)]
     group: Vec<RawRule>,
+    #[serde(default = "default_session_max")]
+    session_max_ms: u64,
 }
 
 /// The `[ldap]`.
@@ -127,6 +136,8 @@ struct RawLdap {
     group: Vec<RawRule>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
+    #[serde(default = "default_session_max")]
+    session_max_ms: u64,
     #[serde(default = "default_wait")]
     wait_ms: u64,
 }
@@ -173,6 +184,12 @@ fn default_subject() -> String {
 fn default_groups() -> Vec<String> {
     vec!["groups".to_owned()]
 }
+fn default_token_max() -> u64 {
+    DAY_MS
+}
+fn default_session_max() -> u64 {
+    12 * HOUR_MS
+}
 fn default_refresh() -> u64 {
     5 * MINUTE_MS
 }
@@ -211,6 +228,7 @@ impl RawLogins {
             let is_taken = checked.oidc.iter().any(|other| other.settings.issuer == raw.issuer);
             entry.expect(!is_taken, "issuer", &raw.issuer, "an issuer that no other `[[oidc]]` has")?;
             checked.oidc.push(oidc(raw, &entry)?);
+            checked.sessions_max.insert(raw.name.clone(), entry.session_max(raw.session_max_ms)?);
         }
         if let Some((raw, origin)) = &self.certificates {
             if !is_tls {
@@ -220,11 +238,13 @@ impl RawLogins {
             let entry = Entry { kind: "certificates", name: &raw.name, origin };
             entry.name_once(&mut names)?;
             checked.certificates = Some(certificates(raw, &entry)?);
+            checked.sessions_max.insert(raw.name.clone(), entry.session_max(raw.session_max_ms)?);
         }
         if let Some((raw, origin)) = &self.ldap {
             let entry = Entry { kind: "ldap", name: &raw.name, origin };
             entry.name_once(&mut names)?;
             checked.ldap = Some(ldap(raw, &entry)?);
+            checked.sessions_max.insert(raw.name.clone(), entry.session_max(raw.session_max_ms)?);
         }
         Ok(checked)
     }
@@ -271,9 +291,18 @@ impl Entry<'_> {
     }
 
     fn millis(&self, field: &str, value: u64, max: u64) -> Result<Duration, ConfigurationError> {
-        let min = if matches!(field, "refresh_ms" | "wait_ms") { 1_000 } else { 0 };
+        let min = match field {
+            "refresh_ms" | "wait_ms" => 1_000,
+            "token_max_ms" => MINUTE_MS,
+            "session_max_ms" => 15 * MINUTE_MS,
+            _ => 0,
+        };
         self.expect((min..=max).contains(&value), field, &value.to_string(), &format!("{min} to {max}"))?;
         Ok(Duration::from_millis(value))
+    }
+
+    fn session_max(&self, value: u64) -> Result<Duration, ConfigurationError> {
+        self.millis("session_max_ms", value, 36 * HOUR_MS)
     }
 
     /// Rules whose outcome must be a name of this kind.
@@ -313,6 +342,7 @@ fn oidc(raw: &RawOidc, entry: &Entry<'_>) -> Result<OidcLogin, ConfigurationErro
         client_ids: raw.client_ids.clone(),
         algorithms: raw.algorithms.clone(),
         leeway: entry.millis("leeway_ms", raw.leeway_ms, 10 * MINUTE_MS)?,
+        lifetime_max: entry.millis("token_max_ms", raw.token_max_ms, 366 * DAY_MS)?,
         subject: raw.subject.clone(),
         groups: raw.groups.clone(),
         group_rules: entry.rules("group", &raw.group, is_group_name)?,

@@ -13,6 +13,7 @@ use kernel::{AccountId, PrincipalKind};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Asked, Node};
+use crate::logins::Logins;
 use crate::s3_error::{Failure, Mistake};
 
 pub(super) const VERSION: &str = "2010-05-08";
@@ -29,7 +30,7 @@ fn escaped(document: &str) -> String {
 }
 
 /// Answers an operation.
-pub(super) async fn answer(action: &str, asked: Asked<'_>) -> Answer {
+pub(super) async fn answer(action: &str, asked: Asked<'_>, logins: &Logins) -> Answer {
     match action {
         "CreateUser" => users::create(asked).await,
         "UpdateUser" => users::update(asked).await,
@@ -37,7 +38,7 @@ pub(super) async fn answer(action: &str, asked: Asked<'_>) -> Answer {
         "GetLoginProfile" => passwords::get(asked),
         "UpdateLoginProfile" => passwords::update(asked).await,
         "DeleteLoginProfile" => passwords::delete(asked).await,
-        "ChangePassword" => passwords::change(asked).await,
+        "ChangePassword" => passwords::change(asked, logins).await,
         "GetUser" => users::get(asked),
         "ListUsers" => users::list(asked),
         "DeleteUser" => users::delete(asked).await,

@@ -3,6 +3,7 @@
 use engine::User;
 
 use super::{Answer, Asked, Node};
+use crate::logins::Logins;
 
 fn profile(user: &User) -> Vec<Node> {
     let password = user.password.as_ref();
@@ -51,10 +52,10 @@ pub(super) async fn delete(mut asked: Asked<'_>) -> Answer {
     Ok(Vec::new())
 }
 
-pub(super) async fn change(mut asked: Asked<'_>) -> Answer {
+pub(super) async fn change(mut asked: Asked<'_>, logins: &Logins) -> Answer {
     let (old, new) = (asked.parameters.need("OldPassword")?, asked.parameters.need("NewPassword")?);
-    let Asked { engine, caller, parameters } = asked;
+    let Asked { caller, parameters, .. } = asked;
     parameters.end()?;
-    engine.change_password(caller, &old, &new).await?;
+    logins.change_password(caller, &old, &new).await?;
     Ok(Vec::new())
 }
