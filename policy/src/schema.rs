@@ -51,10 +51,16 @@ pub(crate) fn faults_of_translation(policies: &PolicySet) -> Vec<Fault> {
     use ValidationWarning::{
         BidiCharsInIdentifier, BidiCharsInString, ConfusableIdentifier, MixedScriptIdentifier, MixedScriptString,
     };
-    faults_among(policies, |warning| match warning {
-        BidiCharsInIdentifier(_) | BidiCharsInString(_) => false,
-        ConfusableIdentifier(_) | MixedScriptIdentifier(_) | MixedScriptString(_) => false,
-        _ => true,
+    faults_among(policies, |warning| {
+        let is_of_script = matches!(
+            warning,
+            BidiCharsInIdentifier(_)
+                | BidiCharsInString(_)
+                | ConfusableIdentifier(_)
+                | MixedScriptIdentifier(_)
+                | MixedScriptString(_)
+        );
+        !is_of_script
     })
 }
 
