@@ -102,7 +102,7 @@ impl Guess<'_> {
     }
 
     /// Nobody could say whether it was right.
-    pub(crate) fn is_void(self) {
+    pub(crate) fn withdraw(self) {
         self.guesses.addresses.void(&self.address);
         self.guesses.here.void(&self.here);
         self.name.iter().for_each(|name| self.guesses.anywhere.void(name));
@@ -177,7 +177,7 @@ mod tests {
         let guesses = guesses();
         let here = address("192.0.2.1");
         for _ in 0..1_000 {
-            guesses.begin(HOME, "alice", here).expect("a try").is_void();
+            guesses.begin(HOME, "alice", here).expect("a try").withdraw();
         }
         for _ in 0..1_000 {
             guesses.begin(HOME, "alice", here).expect("a try").was_right();

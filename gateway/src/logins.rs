@@ -64,7 +64,7 @@ impl Logins {
         match &known {
             Ok(_) => guess.was_right(),
             Err(Failure::Mistake(Mistake::Login(LoginFault::Password))) => {}
-            Err(_) => guess.is_void(),
+            Err(_) => guess.withdraw(),
         }
         known
     }
@@ -80,7 +80,7 @@ impl Logins {
         match &changed {
             Ok(()) => guess.was_right(),
             Err(engine::Error::Identity(IdentityFault::Password)) => {}
-            Err(_) => guess.is_void(),
+            Err(_) => guess.withdraw(),
         }
         Ok(changed?)
     }
