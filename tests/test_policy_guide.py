@@ -94,11 +94,13 @@ def test_what_can_never_happen(shell):
         pytest.skip("there is no solver")
     shutil.copytree(Path(__file__).parents[1] / "policy", shell.directory / "policy", ignore=shutil.ignore_patterns("src", "tests"))
     proving, widened = blocks(chapter("What policies can never let happen"), "console")
-    lines = proving.splitlines()
-    assert shell(lines[0].removeprefix("$ ")).splitlines() == lines[1:]
+    # How many kinds there are changes with every action that the lake learns.
+    uncounted = lambda text: re.sub(r"\(\d+ kinds", "(some kinds", text).splitlines()
+    command, *lines = uncounted(proving)
+    assert uncounted(shell(command.removeprefix("$ "))) == lines
     edit = widened.split("\n$ ")
     shell(edit[0].removeprefix("$ "))
     command, _, shown = edit[1].partition("\n")
     said = shell(command, code=1)
-    assert said.splitlines()[0] == shown.splitlines()[0]
+    assert uncounted(said)[0] == uncounted(shown)[0]
     assert "permitted by   edited.cedar#base.hold" in said and 'Lake::Jurisdiction::"CH"' in said
