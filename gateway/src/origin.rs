@@ -165,8 +165,10 @@ mod tests {
 
     #[test]
     fn what_is_copied_has_one_name() {
-        for source in ["b/a b", "/b/a b", "b/a%20b", "b%2Fa%20b", "%2Fb/%61 b", "/b/a%20b?versionId=x"] {
-            assert_eq!(copied(source), "b/a b", "{source}");
+        for source in
+            ["plant/a b", "/plant/a b", "plant/a%20b", "plant%2Fa%20b", "%2Fplant/%61 b", "/plant/a%20b?versionId=x"]
+        {
+            assert_eq!(copied(source), "plant/a b", "{source}");
         }
     }
 
